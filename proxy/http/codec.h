@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam between bytes and HTTP events, the same for every protocol version. A codec knows framing and nothing of
+// policy: no routes, no timeouts, no stats names.
+//
+//   downstream:  bytes -> ServerCodec -> ServerCallbacks::on_new_stream -> RequestDecoder;  ResponseEncoder -> bytes
+//   upstream:    RequestEncoder -> bytes;  bytes -> ClientCodec -> ResponseDecoder
+//
+// HTTP/1 has one stream at a time: a pipelined request is not parsed before the response to the one before it is complete.
+// All of it belongs to the worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/http/headers.h"
+#include "proxy/network/buffer.h"
+
+namespace heirloom::http {
+
+enum class Protocol : uint8_t { http10, http11, http2 };
+std::string_view name_of(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% prints it
+
+enum class StreamReset : uint8_t {
+    local,                 // this side gave it up
+    remote,                // RST_STREAM by the peer
+    remote_refused,
+    connection_terminated,  // the connection ended in the middle of it
+    connection_failed,      // it was never established
+    connection_timeout,
+    overflow,               // circuit breaker
+    protocol_error,         // the peer broke the protocol
+};
+// Envoy's words: "connection termination", "remote connection failure", ... (reference: local replies).
+std::string_view name_of(StreamReset reset);
+
+// What the codec found wrong with a request; the connection manager answers and closes.
+struct CodecError {
+    uint16_t status = 400;       // 400, 413, 426, 431, 501
+    std::string_view details;    // static: "http1.codec_error", "http1.headers_too_large", ...
+};
+
+class BodyFlow {
+  public:
+    virtual ~BodyFlow() = default;
+    // The receiver of this message's body is slow / has caught up. Counted: two pauses need two resumes.
+    virtual void pause_reading() = 0;
+    virtual void resume_reading() = 0;
+};
+
+// --- downstream ------------------------------------------------------------------------------------------------------
+class RequestDecoder {
+  public:
+    virtual ~RequestDecoder() = default;
+    // `headers` lives in the codec until the stream ends; the decoder may change it. `:scheme` is only there when the
+    // request line was absolute.
+    virtual void on_request_headers(HeaderMap& headers, Protocol protocol, bool end_stream) = 0;
+    virtual void on_request_body(network::Buffer& data, bool end_stream) = 0;  // takes what is in `data`, all of it
+    virtual void on_request_trailers(HeaderMap& trailers) = 0;                  // ends the request
+    // The stream is over before its response was complete (connection gone, RST_STREAM). Last callback.
+    virtual void on_stream_reset(StreamReset reason) = 0;
+};
+
+class ResponseEncoder {
+  public:
+    virtual ~ResponseEncoder() = default;
+    virtual void encode_interim(uint16_t status, const HeaderMap& headers) = 0;   // 100, 103 ...; before the final head
+    // Reads `:status`; writes framing headers itself (content-length is kept when there, else chunked or close).
+    // `close_connection`: HTTP/1 says `connection: close` (HTTP/2 ignores it: GOAWAY is a connection matter).
+    virtual void encode_headers(const HeaderMap& headers, bool end_stream, bool close_connection) = 0;
+    virtual void encode_body(network::Buffer& data, bool end_stream) = 0;  // takes all bytes of `data`
+    virtual void encode_trailers(const HeaderMap& trailers) = 0;           // ends the response
+    virtual void reset(StreamReset reason) = 0;  // HTTP/1: the connection is closed when the response had begun
+    virtual BodyFlow& request_flow() = 0;
+    // Bytes written by this stream that the socket has not taken yet are above the watermark.
+    virtual bool above_high_watermark() const = 0;
+};
+
+class ServerCallbacks {
+  public:
+    virtual ~ServerCallbacks() = default;
+    // A request begins. The encoder lives until the stream has ended both ways.
+    virtual RequestDecoder& on_new_stream(ResponseEncoder& encoder) = 0;
+    // Request and response of the current stream are complete; `reusable`: the connection may carry another one.
+    virtual void on_stream_complete(bool reusable) = 0;
+    // Unusable input. For a request that has begun its decoder gets no further callback.
+    virtual void on_codec_error(const CodecError& error) = 0;
+};
+
+class ServerCodec {
+  public:
+    virtual ~ServerCodec() = default;
+    // Parses the connection's read buffer as far as it may. Call on new bytes and when a stream has completed.
+    virtual void dispatch() = 0;
+    virtual void on_connection_closed() = 0;  // resets what is open
+    virtual void on_write_buffer_high() = 0;
+    virtual void on_write_buffer_low() = 0;
+    // Nothing has arrived of a next request (a drain may close; an idle timer may run).
+    virtual bool idle() const = 0;
+    virtual Protocol protocol() const = 0;
+};
+
+// --- upstream --------------------------------------------------------------------------------------------------------
+class ResponseDecoder {
+  public:
+    virtual ~ResponseDecoder() = default;
+    virtual void on_interim(uint16_t status, HeaderMap& headers) = 0;
+    virtual void on_response_headers(HeaderMap& headers, bool end_stream) = 0;  // has `:status`; lives until the stream ends
+    virtual void on_response_body(network::Buffer& data, bool end_stream) = 0;
+    virtual void on_response_trailers(HeaderMap& trailers) = 0;
+    virtual void on_stream_reset(StreamReset reason) = 0;  // last callback, unless the response ended before
+    // The connection's write buffer for this request is high / low again: slow down the source of the body.
+    virtual void on_request_flow_high() = 0;
+    virtual void on_request_flow_low() = 0;
+};
+
+class RequestEncoder {
+  public:
+    virtual ~RequestEncoder() = default;
+    // Reads `:method`, `:path`, `:authority`; writes framing itself.
+    virtual void encode_headers(const HeaderMap& headers, bool end_stream) = 0;
+    virtual void encode_body(network::Buffer& data, bool end_stream) = 0;
+    virtual void encode_trailers(const HeaderMap& trailers) = 0;
+    virtual void reset(StreamReset reason) = 0;  // no callback follows; HTTP/1 closes the connection
+    virtual BodyFlow& response_flow() = 0;
+};
+
+class ClientCallbacks {
+  public:
+    virtual ~ClientCallbacks() = default;
+    // The exchange is complete both ways; `reusable`: the connection may carry another one.
+    virtual void on_stream_complete(bool reusable) = 0;
+    // The peer broke the protocol; the stream was reset with protocol_error.
+    virtual void on_protocol_error() = 0;
+};
+
+class ClientCodec {
+  public:
+    virtual ~ClientCodec() = default;
+    // REQUIRES: no stream is open (HTTP/1).
+    virtual RequestEncoder& new_stream(ResponseDecoder& decoder) = 0;
+    virtual void dispatch() = 0;
+    // Remote FIN: ends a response that is framed by close, else resets. Then on_connection_closed().
+    virtual void on_end_of_stream() = 0;
+    virtual void on_connection_closed(StreamReset reason) = 0;
+    virtual void on_write_buffer_high() = 0;
+    virtual void on_write_buffer_low() = 0;
+};
+
+}  // namespace heirloom::http

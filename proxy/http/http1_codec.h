@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 framing on both sides over a network::Connection (RFC 9112), strict: what one side could read differently from
+// the other is refused, never forwarded.
+#pragma once
+
+#include <memory>
+
+#include "proxy/http/codec.h"
+#include "proxy/network/connection.h"
+
+namespace heirloom::http {
+
+struct Http1Settings {
+    uint32_t max_headers_bytes = 60 * 1024;
+    uint32_t max_headers_count = 100;
+    bool enable_trailers = false;      // forward trailers; else they are parsed and dropped
+    bool accept_http10 = false;        // else 426
+    std::string_view default_host_for_http10;
+    bool allow_absolute_url = true;
+    bool proxy_100_continue = false;   // else `Expect: 100-continue` is answered here and removed
+};
+
+// The codec writes to connection.write_buffer() and flushes once per event (head and body leave together).
+std::unique_ptr<ServerCodec> make_http1_server(network::Connection& connection, ServerCallbacks& callbacks,
+                                               const Http1Settings& settings);
+std::unique_ptr<ClientCodec> make_http1_client(network::Connection& connection, ClientCallbacks& callbacks,
+                                               const Http1Settings& settings);
+
+}  // namespace heirloom::http

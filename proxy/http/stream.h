@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request/response exchange between the connection manager and whoever answers it (the router, the admin server, later
+// HTTP filters): the same interface whatever the protocol. All calls on the worker's thread.
+//
+//   DownstreamStream (connection_manager)  <- answers and flow -  StreamHandler (router, admin)
+//                                          - request events  ->
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "proxy/http/stream_info.h"
+#include "proxy/network/event_loop.h"
+
+namespace heirloom::http {
+
+class DownstreamStream {
+  public:
+    virtual ~DownstreamStream() = default;
+    virtual HeaderMap& request_headers() = 0;
+    virtual StreamInfo& info() = 0;
+    virtual network::EventLoop& loop() = 0;
+
+    virtual void send_interim(uint16_t status, const HeaderMap& headers) = 0;
+    // `headers` must have `:status`. The connection manager adds date, server, and decides on `connection: close`.
+    virtual void send_headers(HeaderMap& headers, bool end_stream) = 0;
+    virtual void send_body(network::Buffer& data, bool end_stream) = 0;  // takes all bytes
+    virtual void send_trailers(HeaderMap& trailers) = 0;
+    // An answer made here: text/plain body (none when empty), content-length, the details for the log; sets no flag.
+    // `add`: further headers such as location. Ignored when a response has begun: then the stream is reset.
+    virtual void send_local_reply(uint16_t status, std::string_view body, std::string_view details,
+                                  const HeaderMap* add = nullptr) = 0;
+    virtual void reset(StreamReset reason) = 0;  // on_destroy() follows
+    virtual bool response_started() const = 0;
+    virtual bool request_complete() const = 0;
+    // The response outruns the client; see StreamHandler::on_response_flow_high().
+    virtual bool response_flow_high() const = 0;
+    virtual BodyFlow& request_flow() = 0;
+};
+
+class StreamHandler {
+  public:
+    virtual ~StreamHandler() = default;
+    virtual void on_request_headers(HeaderMap& headers, bool end_stream) = 0;
+    virtual void on_request_body(network::Buffer& data, bool end_stream) = 0;  // takes all bytes
+    virtual void on_request_trailers(HeaderMap& trailers) = 0;
+    virtual void on_response_flow_high() = 0;  // stop the source of the response body
+    virtual void on_response_flow_low() = 0;
+    // The stream is over: complete, reset, timed out or the client left. No call on either side afterwards; whatever is
+    // still open upstream is reset. The handler is destroyed at the end of the loop's iteration.
+    virtual void on_destroy() = 0;
+};
+
+// Makes the handler of a new stream. One per connection manager configuration and worker.
+class StreamHandlerFactory {
+  public:
+    virtual ~StreamHandlerFactory() = default;
+    virtual std::unique_ptr<StreamHandler> make_handler(DownstreamStream& stream) = 0;
+};
+
+}  // namespace heirloom::http

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Buffer: a queue of bytes in reference-counted blocks of a per-thread pool. A body travels from one socket to the other by
+// moving slices, never by copying; a parsed head stays where it was read and is kept alive by a BlockRef.
+// Buffers and blocks belong to one thread. An empty buffer holds no block.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace heirloom::network {
+
+struct Block {
+    Block* next_free;
+    uint32_t references;
+    uint32_t capacity;
+    char* data() { return reinterpret_cast<char*>(this + 1); }
+};
+inline constexpr uint32_t kBlockBytes = 16 * 1024;
+Block* acquire_block(uint32_t capacity = kBlockBytes);  // references = 1; standard sizes come from the thread's pool
+void free_block(Block* block);                          // used by BlockRef
+size_t pooled_blocks();                                 // of this thread; for tests and /memory
+
+class BlockRef {
+  public:
+    BlockRef() = default;
+    explicit BlockRef(Block* adopted) : block_(adopted) {}
+    BlockRef(const BlockRef& other) : block_(other.block_) {
+        if (block_) ++block_->references;
+    }
+    BlockRef(BlockRef&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    BlockRef& operator=(BlockRef other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~BlockRef() { reset(); }
+    void reset() {
+        if (block_ && --block_->references == 0) free_block(block_);
+        block_ = nullptr;
+    }
+    Block* get() const { return block_; }
+
+  private:
+    Block* block_ = nullptr;
+};
+
+class Buffer {
+  public:
+    Buffer() = default;
+    Buffer(Buffer&&) noexcept = default;
+    Buffer& operator=(Buffer&&) noexcept = default;
+
+    size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+
+    // Contiguous bytes at the front (may be less than size()).
+    std::string_view front() const;
+    // Writable view of the same bytes (the parser lower-cases names in place).
+    std::span<char> front_mutable();
+    // Keeps the bytes of front() alive after they are consumed.
+    BlockRef pin_front() const;
+    // Makes the first `n` bytes contiguous (copies only when they are not). REQUIRES: n <= size().
+    std::string_view linearize(size_t n);
+    void consume(size_t n);
+    void clear();
+
+    void append(std::string_view bytes);  // copies
+    // A slice of bytes that live in `block`.
+    void append(BlockRef block, std::string_view bytes_in_block);
+    // Moves the first `n` bytes of `source` to the end of this one, by reference.
+    void move_from(Buffer& source, size_t n);
+    void move_from(Buffer& source) { move_from(source, source.size()); }
+
+    // Room at the end for reading from a socket: at least `minimum` contiguous bytes in the last block, else a new block.
+    std::span<char> reserve(size_t minimum);
+    void commit(size_t n);  // the first n bytes of the last reserve() are now content
+
+    // Fills at most `count` entries for writev; returns how many.
+    int fill_iovec(struct iovec* out, int count) const;
+    std::string to_string() const;  // for tests and errors
+
+  private:
+    struct Slice {
+        BlockRef block;
+        uint32_t begin;
+        uint32_t end;
+    };
+    // Small ring: slices_[head_..]; compacted when the head has moved far.
+    std::vector<Slice> slices_;
+    size_t head_ = 0;
+    size_t size_ = 0;
+};
+
+}  // namespace heirloom::network

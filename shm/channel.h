@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channel: one end of the SOCK_SEQPACKET socket pair between supervisor and generation. One message and its descriptors
+// per packet. No event loop inside: the owner watches fd() and calls receive() when it is readable. Single-threaded.
+//
+// The generation finds its end in the descriptor named by the environment variable kChannelVariable.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string_view>
+#include <vector>
+
+#include "shm/messages.pb.h"
+#include "shm/result.h"
+#include "shm/unique_fd.h"
+
+namespace heirloom::shm {
+
+inline constexpr uint32_t kProtocolVersion = 1;     // history: messages.proto
+inline constexpr size_t kMaxMessageBytes = 192 * 1024;
+inline constexpr size_t kMaxFdsPerMessage = 128;    // below the kernel's SCM_MAX_FD (253)
+inline constexpr const char* kChannelVariable = "HEIRLOOM_CHANNEL";
+
+enum class Direction { to_supervisor, to_generation };
+
+struct Received {
+    proto::Message message;
+    std::vector<UniqueFd> fds;  // close-on-exec
+    pid_t sender_pid = 0;       // SCM_CREDENTIALS, filled in by the kernel; 0 where the peer could not be told
+};
+
+class Channel {
+  public:
+    // `receives`: the direction of the messages this end receives; one that goes the other way is a protocol error.
+    Channel(UniqueFd fd, Direction receives);
+    // The two ends, supervisor's first; both close-on-exec, non-blocking, SO_PASSCRED on.
+    static Result<std::pair<UniqueFd, UniqueFd>> make_pair();
+
+    int fd() const { return fd_.get(); }
+    // Never blocks. Error with `retriable` = the peer's queue is full; other errors = the peer is gone or broken.
+    Status send(proto::Message message, std::span<const int> fds = {});
+    // Never blocks. Error `retriable` = nothing there now; code EPIPE = peer closed; code EPROTO = peer broke the protocol:
+    // truncated, unparsable, wrong direction, wrong version, too many fds (all fds it sent are closed).
+    Result<Received> receive();
+    // For start-up, before an event loop runs: waits for the next message at most `timeout` (error code ETIMEDOUT).
+    Result<Received> receive_within(std::chrono::milliseconds timeout);
+
+  private:
+    UniqueFd fd_;
+    Direction receives_;
+};
+
+// "ready", "bind_sockets" ...; for logs.
+std::string_view name_of(const proto::Message& message);
+// May the generation send this in that state? (table in messages.cc; docs/handover.md shows the same one)
+// State values as in segment.h.
+bool permitted(const proto::Message& message, uint32_t generation_state);
+
+}  // namespace heirloom::shm
