@@ -97,7 +97,7 @@ $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.h Makefile | $(GEN)/protos.stamp
 	$(call say,PCH,$@)
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
-	$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
+	$(Q)$(CXX) $(filter-out -W%,$(ALL_CXXFLAGS)) -w -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
 
 VERSION_FLAGS := -DHEIRLOOM_VERSION='"$(VERSION)"' -DHEIRLOOM_REVISION='"$(REVISION)"'
 $(B)/obj/shm/version.o: ALL_CXXFLAGS += $(VERSION_FLAGS)

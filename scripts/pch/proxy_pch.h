@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Precompiled for shm/ and proxy/: standard headers and the logger, nothing of ours.
-#pragma once
 #include <spdlog/spdlog.h>
 
 #include <algorithm>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Precompiled for supervisor/: standard headers, the logger and Asio, nothing of ours.
-#pragma once
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
