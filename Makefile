@@ -93,7 +93,7 @@ $(B)/bin/heirloom-proxy: $(B)/obj/proxy/main.o $(B)/lib/libserver.a $(PROXY_LIBS
 # Precompiled headers: one for the proxy and the contract, one for the supervisor (Asio).
 PCH_proxy := $(B)/pch/proxy_pch.h
 PCH_supervisor := $(B)/pch/supervisor_pch.h
-$(B)/pch/%_pch.h.gch: scripts/pch/%_pch.h Makefile | $(GEN)/protos.stamp
+$(B)/pch/%_pch.h.gch: scripts/pch/%_pch.h | $(GEN)/protos.stamp
 	$(call say,PCH,$@)
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
