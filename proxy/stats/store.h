@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stats as the proxy writes them: handles onto cells of the segment. add() is one relaxed load and store into the calling
-// thread's own row: no lock, no allocation, no shared cache line.
+// Stats as the proxy writes them: handles onto cells of the segment. add() is one relaxed load and store into the
+// calling thread's own row: no lock, no allocation, no shared cache line.
 //
-// Names are registered at set-up (config load, cluster or listener creation), on the main thread, by the segment's owner:
-// by message when a supervisor owns it, directly when the proxy runs alone.
+// Names are registered at set-up (config load, cluster or listener creation), on the main thread, by the segment's
+// owner: by message when a supervisor owns it, directly when the proxy runs alone.
 #pragma once
 
 #include <atomic>
@@ -12,15 +12,21 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "shm/segment.h"
 
 namespace heirloom::stats {
 
+namespace detail {
+// Initial-exec: one load off the thread pointer, no call; constinit: no wrapper that checks for a constructor.
+extern constinit thread_local shm::Cell* current_row [[gnu::tls_model("initial-exec")]];
+}  // namespace detail
+
 // The row of the calling thread; set once per thread before any handle is used (tests too).
 void set_thread_row(shm::Cell* row);
-shm::Cell* thread_row();
+inline shm::Cell* thread_row() { return detail::current_row; }
 
 class Counter {
   public:
@@ -53,11 +59,13 @@ class Gauge {
     uint32_t slot_ = 0;
 };
 
+// Cells from `first_slot`: bounds.size() + 1 bins, then the sum (integer), then the count. Bin i holds the values in
+// (bounds[i - 1], bounds[i]].
 class Histogram {
   public:
     Histogram() = default;
     Histogram(uint32_t first_slot, std::span<const double> bounds) : first_slot_(first_slot), bounds_(bounds) {}
-    void record(uint64_t value) const;  // O(log bins)
+    void record(uint64_t value) const;  // O(log bins); nothing when the histogram was refused
 
   private:
     uint32_t first_slot_ = 0;
@@ -70,11 +78,11 @@ class CodeCounter {
     CodeCounter() = default;
     explicit CodeCounter(uint32_t first_slot) : first_slot_(first_slot) {}
     void add(uint16_t code) const {
-        if (code >= 100 && code < 600) Counter(first_slot_ + code - 100u).add();
+        if (first_slot_ != 0 && code >= 100 && code < 600) Counter(first_slot_ + code - 100u).add();
     }
 
   private:
-    uint32_t first_slot_ = 0;
+    uint32_t first_slot_ = 0;  // 0: refused; add() does nothing
 };
 
 // Registers names. One batch is one round trip to the owner. Main thread only.
@@ -88,7 +96,8 @@ class Registrar {
     // Slots in the order of `specs`; a refused one is slot 0 (scratch) and is logged.
     using Backend = std::function<std::vector<uint32_t>(std::span<const Spec>)>;
 
-    // `segment` is read for bounds; `backend` asks the owner. registrar_for_owner(): when this process owns the segment.
+    // `segment` is read for bounds; `backend` asks the owner. registrar_for_owner(): when this process owns the
+    // segment.
     Registrar(std::shared_ptr<shm::Segment> segment, Backend backend);
     static Registrar for_owner(std::shared_ptr<shm::Segment> segment);
 
@@ -97,16 +106,26 @@ class Registrar {
     Gauge gauge(std::string_view name);
     Histogram histogram(std::string_view name);
     CodeCounter code_counter(std::string_view prefix);  // the name ends in '_'
-    // Announces many names; the calls above for them then cost nothing. Components call prefetch() with all their names.
+    // Announces many names; the calls above for them then cost nothing. Components call prefetch() with all their
+    // names.
     void prefetch(std::vector<Spec> specs);
 
     shm::Segment& segment() { return *segment_; }
 
   private:
+    struct Known {
+        shm::StatKind kind;
+        uint32_t slot;
+    };
     uint32_t slot_of(std::string_view name, shm::StatKind kind);
+    // Bounds of the histogram at `slot`, from the segment's schema; empty when there is none.
+    std::span<const double> bounds_of(uint32_t slot);
+
     std::shared_ptr<shm::Segment> segment_;
     Backend backend_;
-    std::unordered_map<std::string, uint32_t> known_;
+    std::unordered_map<std::string, Known> known_;
+    std::unordered_map<uint32_t, std::span<const double>> bounds_;  // by first slot
+    size_t scanned_ = 0;                                            // entries of the schema that are in bounds_ already
 };
 
 // A struct of handles from one table line per stat. Use:
@@ -114,7 +133,8 @@ class Registrar {
 //   struct MyStats { MY_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM) };
 //   MyStats make_my_stats(Registrar& registrar, std::string prefix) {
 //       HEIRLOOM_PREFETCH(registrar, prefix, MY_STATS)
-//       return {MY_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};  // uses registrar, prefix
+//       return {MY_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};  // uses registrar,
+//       prefix
 //   }
 #define HEIRLOOM_COUNTER(name) ::heirloom::stats::Counter name;
 #define HEIRLOOM_GAUGE(name) ::heirloom::stats::Gauge name;
