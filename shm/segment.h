@@ -6,8 +6,9 @@
 //   observer   heirloomctl, other generations: reads.
 //
 // A counter is its tombstone plus all rows; a gauge the sum over living generations; a histogram is cells too: the bins
-// (bounds + 1), then the sum (an integer), then the count. No locks: one writer per cell, relaxed stores. The owner folds a dead generation under a sequence number, so no
-// reader counts twice or loses. The owner never trusts what a generation may have written: every index is checked.
+// (bounds + 1), then the sum (an integer), then the count. No locks: one writer per cell, relaxed stores. The owner folds
+// a dead generation under a sequence number, so no reader counts twice or loses. The owner never trusts what a generation
+// may have written: every index is checked.
 #pragma once
 
 #include <atomic>
