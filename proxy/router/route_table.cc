@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/router/route_table.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+
+namespace heirloom::router {
+
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+std::string lower_case(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(), lower);
+    return result;
+}
+
+bool equal(std::string_view a, std::string_view b, bool case_sensitive) {
+    if (a.size() != b.size()) return false;
+    return case_sensitive ? a == b : ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// Longest name a host may have, plus a port; anything longer cannot be in the table but may still match a wildcard.
+constexpr size_t kInlineAuthority = 320;
+
+}  // namespace
+
+bool matches(const config::RouteMatch& match, std::string_view path) {
+    switch (match.kind) {
+        case config::RouteMatch::Kind::prefix:
+            if (path.size() < match.value.size()) return false;
+            return equal(path.substr(0, match.value.size()), match.value, match.case_sensitive);
+        case config::RouteMatch::Kind::path:
+            return equal(path.substr(0, path.find_first_of("?#")), match.value, match.case_sensitive);
+    }
+    return false;
+}
+
+std::shared_ptr<const RouteTable> RouteTable::compile(
+    std::shared_ptr<const config::HttpConnectionManagerConfig> config) {
+    return std::shared_ptr<const RouteTable>(new RouteTable(std::move(config)));
+}
+
+void RouteTable::add_wildcard(std::vector<Wildcards>& list, std::string fixed, const config::VirtualHostConfig* host) {
+    auto same = std::find_if(list.begin(), list.end(), [&](const Wildcards& w) { return w.length == fixed.size(); });
+    if (same == list.end()) same = list.insert(list.end(), Wildcards{fixed.size(), {}});
+    same->domains.emplace(std::move(fixed), host);
+}
+
+RouteTable::RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config) : config_(std::move(config)) {
+    for (const config::VirtualHostConfig& host : config_->routes.virtual_hosts) {
+        for (const std::string& configured : host.domains) {
+            std::string domain = lower_case(configured);
+            if (domain == "*") {
+                any_ = &host;
+            } else if (domain.starts_with('*')) {
+                add_wildcard(suffixes_, domain.substr(1), &host);
+            } else if (domain.ends_with('*')) {
+                domain.pop_back();
+                add_wildcard(prefixes_, std::move(domain), &host);
+            } else {
+                exact_.emplace(std::move(domain), &host);
+            }
+        }
+    }
+    const auto longest_first = [](const Wildcards& a, const Wildcards& b) { return a.length > b.length; };
+    std::sort(suffixes_.begin(), suffixes_.end(), longest_first);
+    std::sort(prefixes_.begin(), prefixes_.end(), longest_first);
+    only_any_ = exact_.empty() && suffixes_.empty() && prefixes_.empty();
+}
+
+const config::VirtualHostConfig* RouteTable::find_virtual_host(std::string_view authority) const {
+    if (only_any_ || authority.empty()) return any_;
+    std::array<char, kInlineAuthority> small;
+    std::string large;
+    std::string_view name;
+    if (authority.size() <= small.size()) {
+        std::transform(authority.begin(), authority.end(), small.begin(), lower);
+        name = {small.data(), authority.size()};
+    } else {
+        large = lower_case(authority);
+        name = large;
+    }
+    if (const auto found = exact_.find(name); found != exact_.end()) return found->second;
+    // A wildcard stands for at least one character.
+    for (const Wildcards& wildcards : suffixes_) {
+        if (wildcards.length >= name.size()) continue;
+        const auto found = wildcards.domains.find(name.substr(name.size() - wildcards.length));
+        if (found != wildcards.domains.end()) return found->second;
+    }
+    for (const Wildcards& wildcards : prefixes_) {
+        if (wildcards.length >= name.size()) continue;
+        const auto found = wildcards.domains.find(name.substr(0, wildcards.length));
+        if (found != wildcards.domains.end()) return found->second;
+    }
+    return any_;
+}
+
+RouteMatched RouteTable::find(std::string_view authority, std::string_view path) const {
+    RouteMatched result;
+    result.virtual_host = find_virtual_host(authority);
+    if (!result.virtual_host) return result;
+    for (const config::RouteConfig& route : result.virtual_host->routes) {
+        if (!matches(route.match, path)) continue;
+        result.route = &route;
+        break;
+    }
+    return result;
+}
+
+}  // namespace heirloom::router

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// RouteTable: which route answers a request. Compiled once from its configuration, immutable, shared by all workers; a
+// look-up allocates nothing.
+//
+// Virtual host by authority, in lower case and with its port: exact > longest suffix (`*.a.com`) > longest prefix
+// (`a.*`) >
+// `*`. Then the host's routes in order; the first full match wins.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/config/snapshot.h"
+
+namespace heirloom::router {
+
+struct RouteMatched {
+    const config::VirtualHostConfig* virtual_host = nullptr;  // null: no virtual host
+    const config::RouteConfig* route = nullptr;               // null: no route (404, NR)
+};
+
+// Does `match` take `path` (as in `:path`, query included)?
+bool matches(const config::RouteMatch& match, std::string_view path);
+
+class RouteTable {
+  public:
+    // Keeps the configuration alive. Domains are valid and unique (config/ checks).
+    static std::shared_ptr<const RouteTable> compile(std::shared_ptr<const config::HttpConnectionManagerConfig> config);
+
+    // The result lives as long as the table. `authority` may be empty, in any case, with a port.
+    RouteMatched find(std::string_view authority, std::string_view path) const;
+
+  private:
+    explicit RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config);
+    const config::VirtualHostConfig* find_virtual_host(std::string_view authority) const;
+
+    struct Hash {
+        using is_transparent = void;
+        size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    };
+    using Domains = std::unordered_map<std::string, const config::VirtualHostConfig*, Hash, std::equal_to<>>;
+    struct Wildcards {
+        size_t length;    // of the fixed part
+        Domains domains;  // fixed part -> virtual host
+    };
+    static void add_wildcard(std::vector<Wildcards>& list, std::string fixed, const config::VirtualHostConfig* host);
+
+    std::shared_ptr<const config::HttpConnectionManagerConfig> config_;
+    Domains exact_;
+    std::vector<Wildcards> suffixes_;  // longest first
+    std::vector<Wildcards> prefixes_;  // longest first
+    const config::VirtualHostConfig* any_ = nullptr;
+    bool only_any_ = false;  // the usual case: nothing to hash
+};
+
+}  // namespace heirloom::router

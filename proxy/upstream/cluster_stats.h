@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stats of a cluster (`cluster.<name>.`) and of all clusters, with Envoy's names and meanings. Handles only: made once
+// on the main thread, read by every worker, each of which writes its own cells. What can never happen here is not listed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "proxy/stats/store.h"
+
+namespace heirloom::upstream {
+
+// clang-format off
+#define HEIRLOOM_CLUSTER_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(upstream_cx_total)                            \
+    COUNTER(upstream_cx_http1_total)                      \
+    COUNTER(upstream_cx_connect_fail)                     \
+    COUNTER(upstream_cx_connect_timeout)                  \
+    COUNTER(upstream_cx_idle_timeout)                     \
+    COUNTER(upstream_cx_max_requests)                     \
+    COUNTER(upstream_cx_overflow)                         \
+    COUNTER(upstream_cx_none_healthy)                     \
+    COUNTER(upstream_cx_close_notify)                     \
+    COUNTER(upstream_cx_protocol_error)                   \
+    COUNTER(upstream_cx_destroy)                          \
+    COUNTER(upstream_cx_destroy_local)                    \
+    COUNTER(upstream_cx_destroy_remote)                   \
+    COUNTER(upstream_cx_destroy_with_active_rq)           \
+    COUNTER(upstream_cx_destroy_local_with_active_rq)     \
+    COUNTER(upstream_cx_destroy_remote_with_active_rq)    \
+    COUNTER(upstream_cx_rx_bytes_total)                   \
+    COUNTER(upstream_cx_tx_bytes_total)                   \
+    COUNTER(upstream_rq_total)                            \
+    COUNTER(upstream_rq_active_overflow)                  \
+    COUNTER(upstream_rq_cancelled)                        \
+    COUNTER(upstream_rq_timeout)                          \
+    COUNTER(upstream_rq_rx_reset)                         \
+    COUNTER(upstream_rq_tx_reset)                         \
+    COUNTER(upstream_rq_pending_total)                    \
+    COUNTER(upstream_rq_pending_overflow)                 \
+    COUNTER(upstream_rq_pending_failure_eject)            \
+    COUNTER(upstream_rq_retry)                            \
+    COUNTER(upstream_rq_retry_success)                    \
+    COUNTER(upstream_flow_control_paused_reading_total)   \
+    COUNTER(upstream_flow_control_resumed_reading_total)  \
+    COUNTER(upstream_flow_control_backed_up_total)        \
+    COUNTER(upstream_flow_control_drained_total)          \
+    COUNTER(membership_change)                            \
+    COUNTER(update_attempt)                               \
+    COUNTER(update_success)                               \
+    COUNTER(update_failure)                               \
+    COUNTER(update_empty)                                 \
+    COUNTER(update_no_rebuild)                            \
+    GAUGE(upstream_cx_active)                             \
+    GAUGE(upstream_rq_active)                             \
+    GAUGE(upstream_rq_pending_active)                     \
+    GAUGE(membership_total)                               \
+    GAUGE(membership_healthy)                             \
+    GAUGE(membership_degraded)                            \
+    GAUGE(membership_excluded)                            \
+    GAUGE(max_host_weight)                                \
+    HISTOGRAM(upstream_cx_connect_ms)                     \
+    HISTOGRAM(upstream_cx_length_ms)                      \
+    HISTOGRAM(upstream_rq_per_cx)
+
+// `cluster.<name>.circuit_breakers.default.`: 1 while the limit is reached.
+#define HEIRLOOM_CIRCUIT_BREAKER_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    GAUGE(cx_open)                                                \
+    GAUGE(rq_pending_open)                                        \
+    GAUGE(rq_open)
+
+// `cluster_manager.`
+#define HEIRLOOM_CLUSTER_MANAGER_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(cluster_added)                                        \
+    GAUGE(active_clusters)                                        \
+    GAUGE(warming_clusters)
+
+// `dns.cares.`
+#define HEIRLOOM_DNS_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(resolve_total)                            \
+    COUNTER(not_found)                                \
+    COUNTER(get_addr_failure)                         \
+    COUNTER(timeouts)                                 \
+    GAUGE(pending_resolutions)
+// clang-format on
+
+struct CircuitBreakerStats {
+    HEIRLOOM_CIRCUIT_BREAKER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct ClusterManagerStats {
+    HEIRLOOM_CLUSTER_MANAGER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct DnsStats {
+    HEIRLOOM_DNS_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+
+// One set of `upstream_rq_<code>`, `upstream_rq_<N>xx`, `upstream_rq_completed`, `upstream_rq_time`. It exists for the
+// cluster itself and again under `external.` (no request is internal: nothing can configure internal addresses yet).
+struct ResponseCodeStats {
+    stats::CodeCounter by_code;
+    std::array<stats::Counter, 5> by_class;  // [0] = 1xx
+    stats::Counter completed;
+    stats::Histogram time;
+
+    // Call once per finished response or local reply that stands for an upstream one.
+    void count(uint16_t code) const {
+        if (code < 100 || code >= 600) return;
+        by_code.add(code);
+        by_class[code / 100u - 1u].add();
+        completed.add();
+    }
+};
+
+struct ClusterTable {
+    HEIRLOOM_CLUSTER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct ClusterStats : ClusterTable {
+    CircuitBreakerStats circuit_breakers;
+    ResponseCodeStats response_codes;
+    ResponseCodeStats external;
+
+    void count_response(uint16_t code) const {
+        response_codes.count(code);
+        external.count(code);
+    }
+    void record_time(uint64_t milliseconds) const {
+        response_codes.time.record(milliseconds);
+        external.time.record(milliseconds);
+    }
+};
+
+// Registers everything under `cluster.<stat_name>.`, in one batch. Main thread.
+ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name);
+ClusterManagerStats make_cluster_manager_stats(stats::Registrar& registrar);
+DnsStats make_dns_stats(stats::Registrar& registrar);
+
+}  // namespace heirloom::upstream
