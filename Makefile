@@ -1,5 +1,5 @@
 # Heirloom: one non-recursive Makefile. `make help` lists the targets.
-# MODE chooses the build: release (default), asan (ASan + UBSan), tsan; everything it makes is under build/$(MODE)/.
+# MODE chooses the build: release (default), asan (ASan + UBSan), tsan, fuzz (clang); everything it makes is under build/$(MODE)/.
 
 VERSION := 0.1.0
 MODE ?= release
@@ -14,7 +14,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 CXX ?= g++
 ifeq ($(origin CXX),default)
-CXX := g++
+CXX := $(if $(filter fuzz,$(MODE)),clang++,g++)
 endif
 CCACHE := $(shell command -v ccache 2>/dev/null)
 export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
@@ -23,9 +23,10 @@ REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo 0000000000
 OPT_release := -O2 -g1
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -w
 FORTIFY := $(if $(filter release,$(MODE)),-D_FORTIFY_SOURCE=2)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual \
-        -Wimplicit-fallthrough -Werror
+        -Wimplicit-fallthrough $(if $(filter fuzz,$(MODE)),,-Werror)
 CXXFLAGS ?=
 ALL_CXXFLAGS := -std=c++20 $(OPT_$(MODE)) $(FORTIFY) $(WARN) -D_GLIBCXX_ASSERTIONS -DSPDLOG_FMT_EXTERNAL -DSPDLOG_COMPILED_LIB \
         -fstack-protector-strong -fPIE -pthread -I. -isystem $(GEN) -isystem $(GEN)/api $(CPPFLAGS) $(CXXFLAGS)
@@ -150,5 +151,127 @@ check-unit-$(1): $(B)/tests/unit_$(1)
 	$$<
 endef
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_rule,$f)))
+
+
+# Each fuzz target is one file tests/fuzz/NAME.cc; its corpus is tests/fuzz/corpus/NAME/. Under gcc a small main replays the corpus.
+FUZZ_TARGETS := $(basename $(notdir $(filter-out tests/fuzz/replay_main.cc,$(wildcard tests/fuzz/*.cc))))
+FUZZ_LIBS := $(PROXY_LIBS)
+$(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/obj/tests/fuzz/replay_main.o) $(FUZZ_LIBS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $^ $(LIBS_proxy)
+
+# Helpers of scenarios, storm and bench: one file each, nothing of the project in them but what the file includes.
+HARNESS_TOOLS := $(patsubst tests/harness/%.cc,$(B)/tests/%,$(wildcard tests/harness/*.cc)) \
+                 $(patsubst tests/bench/%.cc,$(B)/tests/%,$(wildcard tests/bench/*.cc))
+$(B)/tests/%: $(B)/obj/tests/harness/%.o $(B)/lib/libshm.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-lite
+$(B)/tests/%: $(B)/obj/tests/bench/%.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^
+
+UNIT_TESTS := $(patsubst %,$(B)/tests/unit_%,$(UNIT_FOLDERS))
+REPLAYS := $(patsubst %,$(B)/tests/fuzz_%,$(FUZZ_TARGETS))
+# Parallel by default, also when plain `make check` was typed.
+SUBMAKE = +$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) MODE=$(MODE)
+
+.PHONY: deps check check-tools check-unit check-integration check-one check-asan check-tsan fuzz fuzz-one fuzz-replay
+deps: ## Install the Debian packages that are missing for build and tests (root or sudo)
+	@scripts/deps
+
+# `deps` may install what this file looks for while it is read (ccache, compiler): so what follows is a make of its own.
+check: deps ## Build, then run unit tests, corpora and scenarios; ends with `N passed, M failed`
+	$(SUBMAKE) check-tools
+	@scripts/run_tests --build $(B) all
+check-tools: $(PROGRAMS) $(UNIT_TESTS) $(REPLAYS) $(HARNESS_TOOLS)
+check-unit: deps ## Unit tests only
+	$(SUBMAKE) $(UNIT_TESTS)
+	@scripts/run_tests --build $(B) unit
+check-integration: deps ## Scenarios only
+	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
+	@scripts/run_tests --build $(B) integration
+check-one: deps ## One test: T=tests/integration/http1/keep_alive.py or T=tests/unit/http/headers_test.cc
+	$(SUBMAKE) check-tools
+	@scripts/run_tests --build $(B) $(T)
+fuzz-replay: ## Play the fuzz corpora through the targets, built by g++
+	$(SUBMAKE) $(REPLAYS)
+	@scripts/run_tests --build $(B) fuzz
+check-asan: ## `make check` on the ASan + UBSan build
+	$(SUBMAKE) MODE=asan check
+check-tsan: ## `make check` on the TSan build
+	$(SUBMAKE) MODE=tsan check
+
+TIME ?= 60
+fuzz: ## Fuzz with clang + libFuzzer: T=name, or each target; TIME=60 seconds each
+	@scripts/deps && scripts/deps fuzz
+	$(SUBMAKE) MODE=fuzz fuzz-run TIME=$(TIME) $(if $(T),FUZZ_TARGETS=$(T))
+.PHONY: fuzz-run
+fuzz-run: $(patsubst %,$(B)/tests/fuzz_%,$(FUZZ_TARGETS))
+	@scripts/run_fuzz --build $(B) --seconds $(TIME) $(FUZZ_TARGETS)
+
+## -- show --------------------------------------------------------------------------------------------------------
+RELOADS ?= 100
+ROUNDS ?= 5
+SECONDS ?= 3
+.PHONY: demo storm bench
+demo: deps ## Watch a supervised proxy hot-restart under load, a minute in all
+	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
+	@scripts/demo --build $(B)
+storm: deps ## Reload storm under mixed load: RELOADS=100; fails when one request was lost
+	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
+	@scripts/storm --build $(B) --reloads $(RELOADS)
+bench: deps ## Side by side with nginx, haproxy and, when there, Envoy: ROUNDS=5 SECONDS=3
+	@scripts/deps bench
+	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
+	@scripts/bench --build $(B) --rounds $(ROUNDS) --seconds $(SECONDS)
+
+## -- style -------------------------------------------------------------------------------------------------------
+SOURCE_FILES = $(shell git ls-files '*.cc' '*.h')
+LINT_FILES ?= $(shell git diff --name-only --diff-filter=d HEAD -- '*.cc')
+.PHONY: layers size headers format format-check lint precommit
+layers: ## Check the include order that docs/architecture.md gives
+	@scripts/check_layers
+size: ## No file over 500 lines
+	@scripts/check_size
+headers: $(GEN)/protos.stamp ## Each header compiles alone
+	@set -e; for header in $(filter %.h,$(SOURCE_FILES)); do \
+	  $(CXX) $(filter-out -g%,$(ALL_CXXFLAGS)) -fsyntax-only -include $$header -x c++ /dev/null || { echo "$$header"; exit 1; }; done
+format: ## Lay out all sources by .clang-format
+	@scripts/deps lint && clang-format -i $(SOURCE_FILES)
+format-check: ## Fail when a source is not laid out so
+	@scripts/deps lint && clang-format --dry-run -Werror $(SOURCE_FILES)
+lint: compile_commands.json ## shellcheck, systemd-analyze verify, clang-tidy on changed files (or LINT_FILES=...)
+	@scripts/deps lint && scripts/lint $(LINT_FILES)
+precommit: layers size format-check ## What should hold before each commit
+compile_commands.json: $(GEN)/protos.stamp ## For editors and clang-tidy
+	@$(MAKE) --no-print-directory -Bnk V=1 CCACHE= all $(UNIT_TESTS) 2>/dev/null | scripts/compile_commands > $@
+
+## -- ship --------------------------------------------------------------------------------------------------------
+# What goes where: target directory, file, mode.
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+.PHONY: install uninstall clean help
+install: all ## Install programs, units and man pages: DESTDIR=, PREFIX=/usr
+	install -d $(BINDIR) $(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)/etc/logrotate.d
+	install -m 755 $(PROGRAMS) $(BINDIR)
+	install -m 644 $(wildcard systemd/*.service systemd/*.socket) $(UNITDIR)
+	install -m 644 systemd/heirloom.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/heirloom.conf
+	install -m 644 systemd/heirloom.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/heirloom.conf
+	install -m 644 systemd/heirloom.logrotate $(DESTDIR)/etc/logrotate.d/heirloom
+	set -e; for section in 5 8; do install -d $(MANDIR)/man$$section; done
+	set -e; for page in $(wildcard docs/man/*.[58]); do install -m 644 $$page $(MANDIR)/man$${page##*.}/; done
+uninstall: ## Remove what install put there
+	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS))) $(addprefix $(UNITDIR)/,$(notdir $(wildcard systemd/*.service systemd/*.socket)))
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/heirloom.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/heirloom.conf $(DESTDIR)/etc/logrotate.d/heirloom
+	rm -f $(foreach page,$(wildcard docs/man/*.[58]),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+clean: ## Remove build/
+	rm -rf build compile_commands.json
+help: ## This list
+	@awk -F ':.*## ' '/^## --/ { gsub(/[#-]+ ?/, ""); printf "\n%s\n", $$0 } \
+	  /^[a-z-]+[a-z_.-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
