@@ -8,9 +8,12 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <string_view>
+#include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
+#include "shm/messages.h"
 #include "shm/messages.pb.h"
 #include "shm/result.h"
 #include "shm/unique_fd.h"
@@ -21,8 +24,6 @@ inline constexpr uint32_t kProtocolVersion = 1;     // history: messages.proto
 inline constexpr size_t kMaxMessageBytes = 192 * 1024;
 inline constexpr size_t kMaxFdsPerMessage = 128;    // below the kernel's SCM_MAX_FD (253)
 inline constexpr const char* kChannelVariable = "HEIRLOOM_CHANNEL";
-
-enum class Direction { to_supervisor, to_generation };
 
 struct Received {
     proto::Message message;
@@ -38,23 +39,23 @@ class Channel {
     static Result<std::pair<UniqueFd, UniqueFd>> make_pair();
 
     int fd() const { return fd_.get(); }
-    // Never blocks. Error with `retriable` = the peer's queue is full; other errors = the peer is gone or broken.
+    // Never blocks. Sets the version. Error with `retriable` = the peer's queue is full; EMSGSIZE, EINVAL = the message is too
+    // large or carries too many fds; EPIPE = the peer is gone; other errors: it cannot be reached.
     Status send(proto::Message message, std::span<const int> fds = {});
-    // Never blocks. Error `retriable` = nothing there now; code EPIPE = peer closed; code EPROTO = peer broke the protocol:
-    // truncated, unparsable, wrong direction, wrong version, too many fds (all fds it sent are closed).
+    // Never blocks. Error `retriable` = nothing there now; code EPIPE = peer closed (all it sent before has been received);
+    // code EPROTO = peer broke the protocol: truncated, unparsable, unknown, wrong direction, wrong version, more fds than
+    // the message may carry (all fds it sent are closed).
     Result<Received> receive();
     // For start-up, before an event loop runs: waits for the next message at most `timeout` (error code ETIMEDOUT).
     Result<Received> receive_within(std::chrono::milliseconds timeout);
 
   private:
+    // One packet as it arrived; fds are owned from here on.
+    Result<Received> read_packet();
+
     UniqueFd fd_;
     Direction receives_;
+    std::vector<char> buffer_;  // of kMaxMessageBytes; made at the first receive
 };
-
-// "ready", "bind_sockets" ...; for logs.
-std::string_view name_of(const proto::Message& message);
-// May the generation send this in that state? (table in messages.cc; docs/handover.md shows the same one)
-// State values as in segment.h.
-bool permitted(const proto::Message& message, uint32_t generation_state);
 
 }  // namespace heirloom::shm
