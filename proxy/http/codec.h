@@ -5,8 +5,8 @@
 //   downstream:  bytes -> ServerCodec -> ServerCallbacks::on_new_stream -> RequestDecoder;  ResponseEncoder -> bytes
 //   upstream:    RequestEncoder -> bytes;  bytes -> ClientCodec -> ResponseDecoder
 //
-// HTTP/1 has one stream at a time: a pipelined request is not parsed before the response to the one before it is complete.
-// All of it belongs to the worker's thread.
+// HTTP/1 has one stream at a time: a pipelined request is not parsed before the response to the one before it is
+// complete. All of it belongs to the worker's thread.
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,22 @@ enum class Protocol : uint8_t { http10, http11, http2 };
 std::string_view name_of(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% prints it
 
 enum class StreamReset : uint8_t {
-    local,                 // this side gave it up
-    remote,                // RST_STREAM by the peer
+    local,   // this side gave it up
+    remote,  // RST_STREAM by the peer
     remote_refused,
     connection_terminated,  // the connection ended in the middle of it
     connection_failed,      // it was never established
     connection_timeout,
-    overflow,               // circuit breaker
-    protocol_error,         // the peer broke the protocol
+    overflow,        // circuit breaker
+    protocol_error,  // the peer broke the protocol
 };
 // Envoy's words: "connection termination", "remote connection failure", ... (reference: local replies).
 std::string_view name_of(StreamReset reset);
 
 // What the codec found wrong with a request; the connection manager answers and closes.
 struct CodecError {
-    uint16_t status = 400;       // 400, 413, 426, 431, 501
-    std::string_view details;    // static: "http1.codec_error", "http1.headers_too_large", ...
+    uint16_t status = 400;     // 400, 413, 426, 431, 501
+    std::string_view details;  // static: "http1.codec_error", "http1.headers_too_large", ...
 };
 
 class BodyFlow {
@@ -55,7 +55,7 @@ class RequestDecoder {
     // request line was absolute.
     virtual void on_request_headers(HeaderMap& headers, Protocol protocol, bool end_stream) = 0;
     virtual void on_request_body(network::Buffer& data, bool end_stream) = 0;  // takes what is in `data`, all of it
-    virtual void on_request_trailers(HeaderMap& trailers) = 0;                  // ends the request
+    virtual void on_request_trailers(HeaderMap& trailers) = 0;                 // ends the request
     // The stream is over before its response was complete (connection gone, RST_STREAM). Last callback.
     virtual void on_stream_reset(StreamReset reason) = 0;
 };
@@ -63,7 +63,7 @@ class RequestDecoder {
 class ResponseEncoder {
   public:
     virtual ~ResponseEncoder() = default;
-    virtual void encode_interim(uint16_t status, const HeaderMap& headers) = 0;   // 100, 103 ...; before the final head
+    virtual void encode_interim(uint16_t status, const HeaderMap& headers) = 0;  // 100, 103 ...; before the final head
     // Reads `:status`; writes framing headers itself (content-length is kept when there, else chunked or close).
     // `close_connection`: HTTP/1 says `connection: close` (HTTP/2 ignores it: GOAWAY is a connection matter).
     virtual void encode_headers(const HeaderMap& headers, bool end_stream, bool close_connection) = 0;
@@ -104,7 +104,8 @@ class ResponseDecoder {
   public:
     virtual ~ResponseDecoder() = default;
     virtual void on_interim(uint16_t status, HeaderMap& headers) = 0;
-    virtual void on_response_headers(HeaderMap& headers, bool end_stream) = 0;  // has `:status`; lives until the stream ends
+    virtual void on_response_headers(HeaderMap& headers,
+                                     bool end_stream) = 0;  // has `:status`; lives until the stream ends
     virtual void on_response_body(network::Buffer& data, bool end_stream) = 0;
     virtual void on_response_trailers(HeaderMap& trailers) = 0;
     virtual void on_stream_reset(StreamReset reason) = 0;  // last callback, unless the response ended before

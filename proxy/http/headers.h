@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// HeaderMap: the header fields of one message, in order, names in lower case. Names and values are views: into the block
-// they were read into (pinned by the map) or into the map's own arena. Well-known names carry an id, so that a look-up
-// costs one array access. Re-used for the next message by clear(), which keeps its memory. Belongs to one thread.
+// HeaderMap: the header fields of one message, in order, names in lower case. Names and values are views: into the
+// block they were read into (pinned by the map) or into the map's own arena. Well-known names carry an id, so that a
+// look-up costs one array access. Re-used for the next message by clear(), which keeps its memory. Belongs to one
+// thread.
 //
 // Pseudo headers are fields too, as in HTTP/2: `:method`, `:path`, `:authority`, `:scheme`, `:status`.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -16,40 +18,40 @@
 namespace heirloom::http {
 
 // The one table of names the data path asks for. X(identifier, "name").
-#define HEIRLOOM_WELL_KNOWN_HEADERS(X)                                   \
-    X(method, ":method")                                                 \
-    X(path, ":path")                                                     \
-    X(authority, ":authority")                                           \
-    X(scheme, ":scheme")                                                 \
-    X(status, ":status")                                                 \
-    X(accept, "accept")                                                  \
-    X(connection, "connection")                                          \
-    X(content_length, "content-length")                                  \
-    X(content_type, "content-type")                                      \
-    X(cookie, "cookie")                                                  \
-    X(date, "date")                                                      \
-    X(expect, "expect")                                                  \
-    X(host, "host")                                                      \
-    X(keep_alive, "keep-alive")                                          \
-    X(location, "location")                                              \
-    X(proxy_connection, "proxy-connection")                              \
-    X(referer, "referer")                                                \
-    X(server, "server")                                                  \
-    X(te, "te")                                                          \
-    X(trailer, "trailer")                                                \
-    X(transfer_encoding, "transfer-encoding")                            \
-    X(upgrade, "upgrade")                                                \
-    X(user_agent, "user-agent")                                          \
-    X(via, "via")                                                        \
-    X(x_envoy_attempt_count, "x-envoy-attempt-count")                    \
-    X(x_envoy_expected_rq_timeout_ms, "x-envoy-expected-rq-timeout-ms")  \
-    X(x_envoy_external_address, "x-envoy-external-address")              \
-    X(x_envoy_internal, "x-envoy-internal")                              \
-    X(x_envoy_original_path, "x-envoy-original-path")                    \
-    X(x_envoy_overloaded, "x-envoy-overloaded")                          \
-    X(x_envoy_upstream_service_time, "x-envoy-upstream-service-time")    \
-    X(x_forwarded_for, "x-forwarded-for")                                \
-    X(x_forwarded_proto, "x-forwarded-proto")                            \
+#define HEIRLOOM_WELL_KNOWN_HEADERS(X)                                  \
+    X(method, ":method")                                                \
+    X(path, ":path")                                                    \
+    X(authority, ":authority")                                          \
+    X(scheme, ":scheme")                                                \
+    X(status, ":status")                                                \
+    X(accept, "accept")                                                 \
+    X(connection, "connection")                                         \
+    X(content_length, "content-length")                                 \
+    X(content_type, "content-type")                                     \
+    X(cookie, "cookie")                                                 \
+    X(date, "date")                                                     \
+    X(expect, "expect")                                                 \
+    X(host, "host")                                                     \
+    X(keep_alive, "keep-alive")                                         \
+    X(location, "location")                                             \
+    X(proxy_connection, "proxy-connection")                             \
+    X(referer, "referer")                                               \
+    X(server, "server")                                                 \
+    X(te, "te")                                                         \
+    X(trailer, "trailer")                                               \
+    X(transfer_encoding, "transfer-encoding")                           \
+    X(upgrade, "upgrade")                                               \
+    X(user_agent, "user-agent")                                         \
+    X(via, "via")                                                       \
+    X(x_envoy_attempt_count, "x-envoy-attempt-count")                   \
+    X(x_envoy_expected_rq_timeout_ms, "x-envoy-expected-rq-timeout-ms") \
+    X(x_envoy_external_address, "x-envoy-external-address")             \
+    X(x_envoy_internal, "x-envoy-internal")                             \
+    X(x_envoy_original_path, "x-envoy-original-path")                   \
+    X(x_envoy_overloaded, "x-envoy-overloaded")                         \
+    X(x_envoy_upstream_service_time, "x-envoy-upstream-service-time")   \
+    X(x_forwarded_for, "x-forwarded-for")                               \
+    X(x_forwarded_proto, "x-forwarded-proto")                           \
     X(x_request_id, "x-request-id")
 
 enum class HeaderId : uint8_t {
@@ -68,7 +70,7 @@ struct HeaderField {
     std::string_view name;   // lower case
     std::string_view value;  // no surrounding blanks
     HeaderId id = HeaderId::other;
-    bool removed = false;    // kept in place so that indices stay valid; skipped by everyone
+    bool removed = false;  // kept in place so that indices stay valid; skipped by everyone
 };
 
 class HeaderMap {
@@ -99,7 +101,7 @@ class HeaderMap {
     // All fields, removed ones included (check `removed`).
     const std::vector<HeaderField>& fields() const { return fields_; }
     std::vector<HeaderField>& fields() { return fields_; }
-    size_t size() const;       // without removed ones
+    size_t size() const;  // without removed ones
     bool empty() const { return size() == 0; }
     size_t byte_size() const;  // names + values, as Envoy counts them
 
@@ -110,7 +112,7 @@ class HeaderMap {
     std::vector<HeaderField> fields_;
     std::array<uint16_t, kWellKnownHeaders> first_{};  // index + 1 of the first field with that id, 0 = absent
     std::vector<network::BlockRef> pinned_;
-    std::vector<std::unique_ptr<char[]>> arena_;       // chunks; the first is kept by clear()
+    std::vector<std::unique_ptr<char[]>> arena_;  // chunks; the first is kept by clear()
     size_t arena_used_ = 0;
     size_t arena_size_ = 0;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 framing on both sides over a network::Connection (RFC 9112), strict: what one side could read differently from
-// the other is refused, never forwarded.
+// HTTP/1.1 framing on both sides over a network::Connection (RFC 9112), strict: what one side could read differently
+// from the other is refused, never forwarded.
 #pragma once
 
 #include <memory>
@@ -13,11 +13,11 @@ namespace heirloom::http {
 struct Http1Settings {
     uint32_t max_headers_bytes = 60 * 1024;
     uint32_t max_headers_count = 100;
-    bool enable_trailers = false;      // forward trailers; else they are parsed and dropped
-    bool accept_http10 = false;        // else 426
+    bool enable_trailers = false;  // forward trailers; else they are parsed and dropped
+    bool accept_http10 = false;    // else 426
     std::string_view default_host_for_http10;
     bool allow_absolute_url = true;
-    bool proxy_100_continue = false;   // else `Expect: 100-continue` is answered here and removed
+    bool proxy_100_continue = false;  // else `Expect: 100-continue` is answered here and removed
 };
 
 // The codec writes to connection.write_buffer() and flushes once per event (head and body leave together).

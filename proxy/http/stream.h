@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request/response exchange between the connection manager and whoever answers it (the router, the admin server, later
-// HTTP filters): the same interface whatever the protocol. All calls on the worker's thread.
+// One request/response exchange between the connection manager and whoever answers it (the router, the admin server,
+// later HTTP filters): the same interface whatever the protocol. All calls on the worker's thread.
 //
 //   DownstreamStream (connection_manager)  <- answers and flow -  StreamHandler (router, admin)
 //                                          - request events  ->

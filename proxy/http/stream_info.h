@@ -14,24 +14,24 @@
 namespace heirloom::http {
 
 // Envoy's response flags, in Envoy's order of printing. X(identifier, "SHORT", "LongName").
-#define HEIRLOOM_RESPONSE_FLAGS(X)                                              \
-    X(failed_local_health_check, "LH", "FailedLocalHealthCheck")                \
-    X(no_healthy_upstream, "UH", "NoHealthyUpstream")                           \
-    X(upstream_request_timeout, "UT", "UpstreamRequestTimeout")                 \
-    X(local_reset, "LR", "LocalReset")                                          \
-    X(upstream_remote_reset, "UR", "UpstreamRemoteReset")                       \
-    X(upstream_connection_failure, "UF", "UpstreamConnectionFailure")           \
-    X(upstream_connection_termination, "UC", "UpstreamConnectionTermination")   \
-    X(upstream_overflow, "UO", "UpstreamOverflow")                              \
-    X(no_route_found, "NR", "NoRouteFound")                                     \
-    X(upstream_retry_limit_exceeded, "URX", "UpstreamRetryLimitExceeded")       \
-    X(downstream_connection_termination, "DC", "DownstreamConnectionTermination") \
-    X(stream_idle_timeout, "SI", "StreamIdleTimeout")                           \
-    X(downstream_protocol_error, "DPE", "DownstreamProtocolError")              \
+#define HEIRLOOM_RESPONSE_FLAGS(X)                                                       \
+    X(failed_local_health_check, "LH", "FailedLocalHealthCheck")                         \
+    X(no_healthy_upstream, "UH", "NoHealthyUpstream")                                    \
+    X(upstream_request_timeout, "UT", "UpstreamRequestTimeout")                          \
+    X(local_reset, "LR", "LocalReset")                                                   \
+    X(upstream_remote_reset, "UR", "UpstreamRemoteReset")                                \
+    X(upstream_connection_failure, "UF", "UpstreamConnectionFailure")                    \
+    X(upstream_connection_termination, "UC", "UpstreamConnectionTermination")            \
+    X(upstream_overflow, "UO", "UpstreamOverflow")                                       \
+    X(no_route_found, "NR", "NoRouteFound")                                              \
+    X(upstream_retry_limit_exceeded, "URX", "UpstreamRetryLimitExceeded")                \
+    X(downstream_connection_termination, "DC", "DownstreamConnectionTermination")        \
+    X(stream_idle_timeout, "SI", "StreamIdleTimeout")                                    \
+    X(downstream_protocol_error, "DPE", "DownstreamProtocolError")                       \
     X(upstream_max_stream_duration_reached, "UMSDR", "UpstreamMaxStreamDurationReached") \
-    X(duration_timeout, "DT", "DurationTimeout")                                \
-    X(upstream_protocol_error, "UPE", "UpstreamProtocolError")                  \
-    X(no_cluster_found, "NC", "NoClusterFound")                                 \
+    X(duration_timeout, "DT", "DurationTimeout")                                         \
+    X(upstream_protocol_error, "UPE", "UpstreamProtocolError")                           \
+    X(no_cluster_found, "NC", "NoClusterFound")                                          \
     X(overload_manager, "OM", "OverloadManagerTerminated")
 
 enum class ResponseFlag : uint8_t {
@@ -49,19 +49,19 @@ struct StreamInfo {
     std::chrono::system_clock::time_point start_wall;
     Steady start;
     // Unset until reached.
-    std::optional<Steady> request_end;             // last request byte received
-    std::optional<Steady> upstream_request_end;    // last byte sent upstream
-    std::optional<Steady> upstream_response_start; // first byte from upstream
+    std::optional<Steady> request_end;              // last request byte received
+    std::optional<Steady> upstream_request_end;     // last byte sent upstream
+    std::optional<Steady> upstream_response_start;  // first byte from upstream
     std::optional<Steady> upstream_response_end;
-    std::optional<Steady> end;                     // last byte out
+    std::optional<Steady> end;  // last byte out
 
     Protocol protocol = Protocol::http11;
-    uint16_t response_code = 0;                    // 0: nothing was sent
-    uint32_t response_flags = 0;                   // bit = ResponseFlag
-    std::string_view response_code_details;        // static text, or in `details_storage`
+    uint16_t response_code = 0;              // 0: nothing was sent
+    uint32_t response_flags = 0;             // bit = ResponseFlag
+    std::string_view response_code_details;  // static text, or in `details_storage`
     std::string details_storage;
-    uint64_t bytes_received = 0;                   // request body
-    uint64_t bytes_sent = 0;                       // response body
+    uint64_t bytes_received = 0;  // request body
+    uint64_t bytes_sent = 0;      // response body
     uint64_t request_headers_bytes = 0;
     uint64_t response_headers_bytes = 0;
     uint32_t upstream_attempts = 0;
@@ -69,11 +69,11 @@ struct StreamInfo {
     uint64_t connection_id = 0;
     const shm::SocketAddress* downstream_direct_remote = nullptr;  // socket peer; lives as long as the connection
     const shm::SocketAddress* downstream_local = nullptr;
-    std::string downstream_remote;                 // the client by the XFF rules, when it is not the peer: "ip:port"
+    std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;
     std::string_view upstream_host_name;
-    std::string_view upstream_cluster;             // names live in the config snapshot
+    std::string_view upstream_cluster;  // names live in the config snapshot
     std::string_view route_name;
     std::string_view virtual_host;
     std::string_view filter_chain_name;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffer: a queue of bytes in reference-counted blocks of a per-thread pool. A body travels from one socket to the other by
-// moving slices, never by copying; a parsed head stays where it was read and is kept alive by a BlockRef.
+// Buffer: a queue of bytes in reference-counted blocks of a per-thread pool. A body travels from one socket to the
+// other by moving slices, never by copying; a parsed head stays where it was read and is kept alive by a BlockRef.
 // Buffers and blocks belong to one thread. An empty buffer holds no block.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ struct Block {
     Block* next_free;
     uint32_t references;
     uint32_t capacity;
+    uint32_t filled;  // bytes handed out; only a slice that ends here may grow
     char* data() { return reinterpret_cast<char*>(this + 1); }
 };
 inline constexpr uint32_t kBlockBytes = 16 * 1024;
@@ -52,8 +54,21 @@ class BlockRef {
 class Buffer {
   public:
     Buffer() = default;
-    Buffer(Buffer&&) noexcept = default;
-    Buffer& operator=(Buffer&&) noexcept = default;
+    Buffer(Buffer&& other) noexcept
+        : slices_(std::move(other.slices_)),
+          head_(std::exchange(other.head_, 0)),
+          reserved_(std::exchange(other.reserved_, 0)),
+          size_(std::exchange(other.size_, 0)) {
+        other.slices_.clear();
+    }
+    Buffer& operator=(Buffer&& other) noexcept {
+        slices_ = std::move(other.slices_);
+        other.slices_.clear();
+        head_ = std::exchange(other.head_, 0);
+        size_ = std::exchange(other.size_, 0);
+        reserved_ = std::exchange(other.reserved_, 0);
+        return *this;
+    }
 
     size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
@@ -72,13 +87,18 @@ class Buffer {
     void append(std::string_view bytes);  // copies
     // A slice of bytes that live in `block`.
     void append(BlockRef block, std::string_view bytes_in_block);
-    // Moves the first `n` bytes of `source` to the end of this one, by reference.
+    // Moves the first `n` bytes of `source` to the end of this one: by reference, but small slices are copied so that
+    // they do not hold a whole block.
     void move_from(Buffer& source, size_t n);
     void move_from(Buffer& source) { move_from(source, source.size()); }
 
-    // Room at the end for reading from a socket: at least `minimum` contiguous bytes in the last block, else a new block.
+    // Room at the end for reading from a socket: at least `minimum` contiguous bytes in the last block, else a new
+    // block.
     std::span<char> reserve(size_t minimum);
-    void commit(size_t n);  // the first n bytes of the last reserve() are now content
+    // The same over several blocks, for readv: fills at most `count` entries and returns how many.
+    int reserve_blocks(struct iovec* out, int count);
+    // The first n bytes of the last reserve are now content. REQUIRES: nothing else happened to the buffer in between.
+    void commit(size_t n);
 
     // Fills at most `count` entries for writev; returns how many.
     int fill_iovec(struct iovec* out, int count) const;
@@ -90,9 +110,14 @@ class Buffer {
         uint32_t begin;
         uint32_t end;
     };
-    // Small ring: slices_[head_..]; compacted when the head has moved far.
+    Slice* growable_tail();
+    void drop_front_slice();
+    void push(BlockRef block, uint32_t begin, uint32_t end);
+
+    // slices_[head_..] is the content; compacted when the head has moved far. No slice is empty outside of a reserve.
     std::vector<Slice> slices_;
-    size_t head_ = 0;
+    uint32_t head_ = 0;
+    uint32_t reserved_ = 0;  // first slice of the reserve that is under way
     size_t size_ = 0;
 };
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection: one established transport connection with its read and write buffers. Reads happen on readiness, only while
-// the owner wants to read; writes go straight to the socket, what it does not take waits in the write buffer.
+// Connection: one established transport connection with its read and write buffers. Reads happen on readiness, only
+// while the owner wants to read; writes go straight to the socket, what it does not take waits in the write buffer.
 //
-// Life: open -> (close_after_flush | close) -> closed. on_closed() is the last callback and comes exactly once, from the
-// loop or from close(); the owner may then hand the object to EventLoop::destroy_later(), never delete it inside a callback.
-// A connection can be exported: release() gives the descriptor and the unread bytes away, on_closed() is not called.
+// Watched edge-triggered, once: reading stops by not reading. A read that comes back short has drained the socket, so
+// there is no read that only returns EAGAIN. One event reads a bounded amount; the rest waits until others had their
+// turn. An idle connection holds no block.
+//
+// Life: open -> (close_after_flush | close) -> closed. on_closed() is the last callback and comes exactly once, from
+// the loop or from close(); the owner may then hand the object to EventLoop::destroy_later(), never delete it inside a
+// callback. A connection can be exported: release() gives the descriptor and the unread bytes away, on_closed() is not
+// called.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
 #include "proxy/network/buffer.h"
 #include "proxy/network/event_loop.h"
@@ -19,9 +25,9 @@
 namespace heirloom::network {
 
 enum class CloseReason {
-    remote,      // FIN, all bytes before it were delivered
-    reset,       // RST or another socket error
-    local,       // close() was called
+    remote,  // FIN, all bytes before it were delivered
+    reset,   // RST or another socket error
+    local,   // close() was called
     connect_failed,
     connect_timeout,
 };
@@ -29,7 +35,8 @@ enum class CloseReason {
 class ConnectionCallbacks {
   public:
     virtual ~ConnectionCallbacks() = default;
-    // Bytes are in read_buffer(); consume what you can. Also called with nothing new when reading resumes over leftovers.
+    // Bytes are in read_buffer(); consume what you can. Also called with nothing new when reading resumes over
+    // leftovers.
     virtual void on_data() = 0;
     // The peer finished its side (FIN). Default treatment: the owner closes. Called once, after the last on_data().
     virtual void on_end_of_stream() = 0;
@@ -44,28 +51,35 @@ class Connection : public IoHandler, public Deferred {
   public:
     // Accepted, or otherwise established. `fd` must be non-blocking.
     Connection(EventLoop& loop, UniqueFd fd, ConnectionCallbacks& callbacks);
-    // Starts to connect; on_connected() or on_closed(connect_failed | connect_timeout) follows, never before this returns.
+    // Starts to connect; on_connected() or on_closed(connect_failed | connect_timeout) follows, never before this
+    // returns.
     static std::unique_ptr<Connection> connect(EventLoop& loop, const shm::SocketAddress& to,
                                                std::chrono::milliseconds timeout, ConnectionCallbacks& callbacks);
     ~Connection() override;
 
-    // Starts delivering events. Call once, after the owner is complete. Returns false when the loop refuses the descriptor.
+    // Starts delivering events. Call once, after the owner is complete (connect() has done it already; calling again
+    // does nothing). Returns false when the loop refuses the descriptor.
     bool start();
 
     Buffer& read_buffer() { return read_buffer_; }
-    // false: no more reads from the socket until true (back-pressure); readiness seen meanwhile is remembered.
+    // false: no more reads from the socket until true (back-pressure); readiness seen meanwhile is remembered. true: if
+    // there is something to read or left in read_buffer(), on_data() follows from the loop.
     void set_reading(bool wanted);
 
     // Queues; flush() writes. Two steps so that head and body leave in one system call.
+    // A write that fails lets the rest of what the peer sent arrive first; on_closed(reset) comes from the loop.
     Buffer& write_buffer() { return write_buffer_; }
     void flush();
     size_t pending_write_bytes() const { return write_buffer_.size(); }
     void set_high_watermark(size_t bytes) { high_watermark_ = bytes; }
     bool above_high_watermark() const { return above_high_; }
 
-    void close(CloseReason reason = CloseReason::local);  // now; unsent bytes are lost
+    void close(
+        CloseReason reason = CloseReason::local);  // now, on_closed() comes before it returns; unsent bytes are lost
     // Closes when the write buffer is empty: shutdown(WR), then waits for the peer's FIN at most `delay` (Envoy's
-    // delayed_close_timeout) while discarding what it still sends, so that no RST eats the last response.
+    // delayed_close_timeout) while discarding what it still sends, so that no RST eats the last response. `delay` 0:
+    // does not wait for the FIN. A peer that takes nothing for `delay` (60 s when 0) is cut off. No more on_data().
+    // on_closed(local) comes from the loop.
     void close_after_flush(std::chrono::milliseconds delay);
     bool closing() const { return state_ != State::open; }
     bool connected() const { return state_ == State::open && !connecting_; }
@@ -73,10 +87,10 @@ class Connection : public IoHandler, public Deferred {
     int socket_error() const { return socket_error_; }
 
     EventLoop& loop() { return loop_; }
-    const shm::SocketAddress& local_address();   // looked up at first use
+    const shm::SocketAddress& local_address();  // looked up at first use
     const shm::SocketAddress& remote_address();
     void set_remote_address(const shm::SocketAddress& address);
-    uint64_t id() const { return id_; }          // unique in this process
+    uint64_t id() const { return id_; }  // unique in this process
     uint64_t bytes_received() const { return bytes_received_; }
     uint64_t bytes_sent() const { return bytes_sent_; }
 
@@ -89,33 +103,49 @@ class Connection : public IoHandler, public Deferred {
     void on_io(uint32_t events) override;
 
   private:
-    enum class State { open, flushing, lingering, closed };
+    enum class State : uint8_t { open, flushing, lingering, closed };
+    static void on_timer(void* self);
+    void finish_connect(uint32_t events);
     void read_ready();
+    bool read_once();
+    bool write_out();
+    void report_watermark();
+    void continue_closing();
+    void discard_input();
+    void fail_write(int error);
+    void call_again();
     void finish(CloseReason reason);
 
     EventLoop& loop_;
     ConnectionCallbacks& callbacks_;
     UniqueFd fd_;
-    State state_ = State::open;
-    bool connecting_ = false;
-    bool reading_ = true;
-    bool readable_ = false;
-    bool writable_ = true;
-    bool end_of_stream_ = false;
-    bool end_delivered_ = false;
-    bool in_read_ = false;
-    bool above_high_ = false;
     int socket_error_ = 0;
+    State state_ = State::open;
+    uint8_t read_blocks_ = 1;
+    bool registered_ = false;
+    bool connecting_ = false;
+    bool connect_failed_ = false;  // before the loop was involved
+    bool reading_ = true;
+    bool readable_ = false;       // the socket may have bytes, or an end, that were not read
+    bool fin_announced_ = false;  // by epoll: the FIN is here, behind the bytes that are not read yet
+    bool error_announced_ = false;
+    bool end_of_stream_ = false;  // all was read
+    bool end_delivered_ = false;
+    bool leftovers_ = false;  // on_data() is due although nothing new was read
+    bool writable_ = true;
+    bool write_failed_ = false;
+    bool above_high_ = false;
+    bool called_again_ = false;
     size_t high_watermark_ = 1024 * 1024;
     Buffer read_buffer_;
     Buffer write_buffer_;
-    Timer timer_;
+    Timer timer_;  // connect timeout, then delayed close
     std::chrono::milliseconds linger_{0};
     uint64_t id_;
     uint64_t bytes_received_ = 0;
     uint64_t bytes_sent_ = 0;
-    shm::SocketAddress local_;
-    shm::SocketAddress remote_;
+    std::unique_ptr<shm::SocketAddress> local_;
+    std::unique_ptr<shm::SocketAddress> remote_;
 };
 
 }  // namespace heirloom::network

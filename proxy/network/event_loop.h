@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// EventLoop: one thread's epoll set, timers and deferred work. Descriptors are registered once, edge-triggered, and never
-// modified: back-pressure means not reading, not another epoll_ctl (docs/decisions/0001-own-event-loop.md).
+// EventLoop: one thread's epoll set, timers and deferred work. Descriptors are registered once, edge-triggered, and
+// never modified: back-pressure means not reading, not another epoll_ctl (docs/decisions/0001-own-event-loop.md).
 // Everything but post() and stop() belongs to the loop's thread.
 #pragma once
 
@@ -37,6 +37,9 @@ class EventLoop {
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
+    // False when the kernel gave no descriptors for it; nothing else may be called then.
+    bool valid() const;
+
     // Runs until stop(). Binds the loop to the calling thread.
     void run();
     // Any thread. run() returns after the current iteration.
@@ -44,12 +47,18 @@ class EventLoop {
     // Any thread. Runs `task` on the loop's thread, in order.
     void post(std::function<void()> task);
 
-    // Watches `fd` for `events` until remove(); a handler stays valid until then. Returns false when the kernel refuses.
+    // Watches `fd` for `events` until remove() or forget(); a handler stays valid until then and has one descriptor.
+    // Returns false when the kernel refuses.
     bool add(int fd, uint32_t events, IoHandler* handler);
     // For listening sockets, which are level-triggered and are paused and resumed.
     bool modify(int fd, uint32_t events, IoHandler* handler);
     // Call before closing `fd`. No event reaches `handler` afterwards, not even one already fetched.
     void remove(int fd, IoHandler* handler);
+    // The same without a system call: for a descriptor that has no duplicate and is closed next, which ends the watch.
+    void forget(IoHandler* handler);
+    // Calls handler->on_io(0) once, after the events at hand: the rest of a long piece of work, or work that must not
+    // happen inside the caller. Ended by remove() and forget(). Asking again before it has run is a second call.
+    void call_again(IoHandler* handler);
 
     // Steady time of this iteration; costs no system call.
     std::chrono::steady_clock::time_point now() const { return now_; }

@@ -24,8 +24,8 @@ class Timer {
         function_ = function;
         arg_ = arg;
     }
-    // (Re)arms; moving a deadline later on an armed timer is a store only (the wheel re-files it when the old one comes up),
-    // so an idle timeout touched per request costs nothing.
+    // (Re)arms; moving a deadline later on an armed timer is a store only (the wheel re-files it when the old one comes
+    // up), so an idle timeout touched per request costs nothing.
     void arm(TimerWheel& wheel, std::chrono::milliseconds delay);
     void cancel();
     bool armed() const { return wheel_ != nullptr; }
@@ -44,6 +44,11 @@ class Timer {
 class TimerWheel {
   public:
     explicit TimerWheel(std::chrono::steady_clock::time_point start = {});
+    ~TimerWheel();
+    TimerWheel(const TimerWheel&) = delete;
+    TimerWheel& operator=(const TimerWheel&) = delete;
+    // Delays of later arm() calls count from `now`; fires nothing. The loop calls it at wake-up, before any handler.
+    void set_now(std::chrono::steady_clock::time_point now);
     // Fires all that is due at `now`; called by the loop once per iteration.
     void advance(std::chrono::steady_clock::time_point now);
     // Milliseconds until something may be due, -1 when nothing is armed.
@@ -55,12 +60,14 @@ class TimerWheel {
     static constexpr int kSlots = 64;
     void file(Timer& timer);
     void unlink(Timer& timer);
-    void cascade(int level);
+    void refile_slot(int level);
+    void fire_slot();
+    uint64_t next_busy_tick() const;
     uint64_t tick_of(std::chrono::steady_clock::time_point when) const;
 
     std::chrono::steady_clock::time_point start_;
-    uint64_t current_tick_ = 0;
-    uint64_t armed_ = 0;
+    uint64_t now_tick_ = 0;      // delays count from here
+    uint64_t current_tick_ = 0;  // all up to here has fired
     std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
     std::array<uint64_t, kLevels> occupied_{};  // bit s: slots_[level][s] is not empty
 };

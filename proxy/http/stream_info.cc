@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/stream_info.h"
+
+#include <array>
+
+namespace heirloom::http {
+namespace {
+
+constexpr size_t kFlags = static_cast<size_t>(ResponseFlag::count);
+static_assert(kFlags <= 32, "StreamInfo::response_flags has one bit per flag");
+
+constexpr std::array<std::string_view, kFlags> kShortNames{
+#define X(identifier, short_name, long_name) std::string_view(short_name),
+    HEIRLOOM_RESPONSE_FLAGS(X)
+#undef X
+};
+constexpr std::array<std::string_view, kFlags> kLongNames{
+#define X(identifier, short_name, long_name) std::string_view(long_name),
+    HEIRLOOM_RESPONSE_FLAGS(X)
+#undef X
+};
+
+}  // namespace
+
+std::string_view short_name_of(ResponseFlag flag) { return kShortNames[static_cast<size_t>(flag)]; }
+std::string_view long_name_of(ResponseFlag flag) { return kLongNames[static_cast<size_t>(flag)]; }
+
+void StreamInfo::reset() {
+    std::string details = std::move(details_storage);
+    std::string remote = std::move(downstream_remote);
+    details.clear();
+    remote.clear();
+    *this = StreamInfo{};
+    details_storage = std::move(details);
+    downstream_remote = std::move(remote);
+}
+
+}  // namespace heirloom::http

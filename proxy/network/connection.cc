@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/network/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <atomic>
+
+namespace heirloom::network {
+namespace {
+
+constexpr int kReadsPerEvent = 4;
+constexpr int kBlocksOfLargeRead = 4;  // 64 KiB
+constexpr int kIovecsPerWrite = 64;
+constexpr uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::chrono::milliseconds kFlushPatience{60'000};
+
+std::atomic<uint64_t> next_id{1};
+
+int pending_error(int fd) {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, UniqueFd fd, ConnectionCallbacks& callbacks)
+    : loop_(loop),
+      callbacks_(callbacks),
+      fd_(std::move(fd)),
+      timer_(&Connection::on_timer, this),
+      id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
+    // A flush is a whole message or a piece of a stream; waiting for more would only delay it. Not TCP: refused, no
+    // harm.
+    const int on = 1;
+    if (fd_) ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+std::unique_ptr<Connection> Connection::connect(EventLoop& loop, const shm::SocketAddress& to,
+                                                std::chrono::milliseconds timeout, ConnectionCallbacks& callbacks) {
+    UniqueFd fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int error = fd ? 0 : errno;
+    auto connection = std::make_unique<Connection>(loop, std::move(fd), callbacks);
+    connection->connecting_ = true;
+    connection->remote_ = std::make_unique<shm::SocketAddress>(to);
+    if (error == 0 &&
+        ::connect(connection->fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.length) != 0 &&
+        errno != EINPROGRESS) {
+        error = errno;
+    }
+    // A connect that succeeded at once (unix socket) is announced by the first event, like any other.
+    if (error == 0 && !connection->start()) error = errno;
+    if (error != 0) {
+        connection->socket_error_ = error;
+        connection->connect_failed_ = true;
+        connection->call_again();
+    } else if (timeout.count() > 0) {
+        connection->timer_.arm(loop.timers(), timeout);
+    }
+    return connection;
+}
+
+Connection::~Connection() {
+    if (registered_ || called_again_) loop_.forget(this);
+}
+
+bool Connection::start() {
+    if (!registered_) registered_ = loop_.add(fd_.get(), kEvents, this);
+    return registered_;
+}
+
+void Connection::call_again() {
+    if (std::exchange(called_again_, true)) return;
+    loop_.call_again(this);
+}
+
+void Connection::set_reading(bool wanted) {
+    if (reading_ == wanted) return;
+    reading_ = wanted;
+    if (!wanted || state_ != State::open) return;
+    leftovers_ = !read_buffer_.empty();
+    if (leftovers_ || readable_ || (end_of_stream_ && !end_delivered_)) call_again();
+}
+
+void Connection::on_io(uint32_t events) {
+    if (events == 0) called_again_ = false;
+    if (state_ == State::closed) return;
+    if (connecting_) {
+        finish_connect(events);
+        if (connecting_ || state_ == State::closed) return;
+    }
+    if (events & EPOLLRDHUP) fin_announced_ = true;
+    if (events & (EPOLLHUP | EPOLLERR)) error_announced_ = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+    if (events & EPOLLOUT) {
+        writable_ = true;
+        if (!write_buffer_.empty()) flush();
+    }
+    if (state_ == State::open) {
+        if (reading_) {
+            read_ready();
+        } else if (write_failed_) {
+            finish(CloseReason::reset);  // nobody reads, so nobody would ever see the end
+        }
+    } else if (state_ != State::closed) {
+        continue_closing();
+    }
+}
+
+void Connection::finish_connect(uint32_t events) {
+    if (connect_failed_) return finish(CloseReason::connect_failed);
+    if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
+    if (const int error = pending_error(fd_.get()); error != 0) {
+        socket_error_ = error;
+        return finish(CloseReason::connect_failed);
+    }
+    // The first look at a socket whose connect has not begun to be answered reports HUP without an error.
+    if (!(events & EPOLLOUT)) return;
+    connecting_ = false;
+    timer_.cancel();
+    if (state_ == State::open) callbacks_.on_connected();
+    if (state_ != State::closed) flush();
+}
+
+void Connection::on_timer(void* self) {
+    auto& connection = *static_cast<Connection*>(self);
+    if (connection.connecting_) connection.socket_error_ = ETIMEDOUT;
+    connection.finish(connection.connecting_ ? CloseReason::connect_timeout : CloseReason::local);
+}
+
+void Connection::read_ready() {
+    if (std::exchange(leftovers_, false)) {
+        callbacks_.on_data();
+        if (state_ != State::open || !reading_) return;
+    }
+    for (int reads = 0; readable_; ++reads) {
+        if (reads == kReadsPerEvent) {
+            call_again();
+            return;
+        }
+        if (!read_once()) break;
+        if (state_ != State::open || !reading_) return;
+    }
+    if (end_of_stream_ && !end_delivered_ && state_ == State::open) {
+        if (write_failed_) return finish(CloseReason::reset);
+        end_delivered_ = true;
+        callbacks_.on_end_of_stream();
+    }
+}
+
+// Returns false when nothing was delivered: the end, or an error (then the connection may be closed).
+bool Connection::read_once() {
+    iovec blocks[kBlocksOfLargeRead];
+    const int count = read_buffer_.reserve_blocks(blocks, read_blocks_);
+    size_t room = 0;
+    for (int i = 0; i < count; ++i) room += blocks[i].iov_len;
+    const ssize_t got =
+        count == 1 ? ::recv(fd_.get(), blocks[0].iov_base, blocks[0].iov_len, 0) : ::readv(fd_.get(), blocks, count);
+    const int error = errno;
+    read_buffer_.commit(got > 0 ? static_cast<size_t>(got) : 0);
+    if (got < 0) {
+        if (error == EINTR) return true;
+        readable_ = false;
+        if (error == EAGAIN || error == EWOULDBLOCK) {
+            if (write_failed_) finish(CloseReason::reset);
+            return false;
+        }
+        socket_error_ = error;
+        finish(CloseReason::reset);
+        return false;
+    }
+    if (got == 0) {
+        readable_ = false;
+        end_of_stream_ = true;
+        return false;
+    }
+    bytes_received_ += static_cast<uint64_t>(got);
+    if (static_cast<size_t>(got) == room) {
+        read_blocks_ = kBlocksOfLargeRead;
+    } else {
+        if (static_cast<size_t>(got) < kBlockBytes) read_blocks_ = 1;
+        // Drained: what comes later is a new edge, and an announced FIN has nothing before it any more. Only an error
+        // still has to be fetched.
+        readable_ = error_announced_ || write_failed_;
+        end_of_stream_ = fin_announced_ && !readable_;
+    }
+    callbacks_.on_data();
+    return true;
+}
+
+void Connection::flush() {
+    if (connecting_ || state_ == State::closed || state_ == State::lingering) return;
+    if (write_failed_) {
+        write_buffer_.clear();
+        return;
+    }
+    const bool moved = write_out();
+    if (state_ == State::open) {
+        report_watermark();
+    } else if (moved && state_ == State::flushing) {
+        timer_.arm(loop_.timers(), linger_.count() > 0 ? linger_ : kFlushPatience);
+        if (write_buffer_.empty()) call_again();
+    }
+}
+
+// Returns whether the socket took anything.
+bool Connection::write_out() {
+    bool moved = false;
+    while (writable_ && !write_buffer_.empty()) {
+        iovec pieces[kIovecsPerWrite];
+        msghdr message{};
+        message.msg_iov = pieces;
+        message.msg_iovlen = static_cast<size_t>(write_buffer_.fill_iovec(pieces, kIovecsPerWrite));
+        size_t wanted = 0;
+        for (size_t i = 0; i < message.msg_iovlen; ++i) wanted += pieces[i].iov_len;
+        const ssize_t sent = message.msg_iovlen == 1
+                                 ? ::send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                                 : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                writable_ = false;
+            } else {
+                fail_write(errno);
+            }
+            break;
+        }
+        moved = true;
+        bytes_sent_ += static_cast<uint64_t>(sent);
+        write_buffer_.consume(static_cast<size_t>(sent));
+        if (static_cast<size_t>(sent) < wanted) writable_ = false;  // full; the edge will come
+    }
+    return moved;
+}
+
+void Connection::report_watermark() {
+    const size_t pending = write_buffer_.size();
+    if (!above_high_ && pending > high_watermark_) {
+        above_high_ = true;
+        callbacks_.on_write_buffer_high();
+    } else if (above_high_ && pending <= high_watermark_ / 2) {
+        above_high_ = false;
+        callbacks_.on_write_buffer_low();
+    }
+}
+
+// The peer takes no more, but may have answered before it left: read that first, then close. Never inside the caller.
+void Connection::fail_write(int error) {
+    socket_error_ = error;
+    write_failed_ = true;
+    readable_ = true;
+    write_buffer_.clear();
+    call_again();
+}
+
+void Connection::close(CloseReason reason) {
+    if (state_ != State::closed) finish(reason);
+}
+
+void Connection::close_after_flush(std::chrono::milliseconds delay) {
+    if (state_ != State::open) return;
+    state_ = State::flushing;
+    linger_ = delay;
+    above_high_ = false;
+    read_buffer_.clear();
+    if (!connecting_) timer_.arm(loop_.timers(), delay.count() > 0 ? delay : kFlushPatience);
+    flush();
+    call_again();
+}
+
+void Connection::continue_closing() {
+    if (state_ == State::flushing) {
+        if (!write_buffer_.empty()) {
+            // Unread input would turn the close into a reset.
+            discard_input();
+            return;
+        }
+        if (write_failed_ || linger_.count() == 0) {
+            discard_input();
+            return finish(CloseReason::local);
+        }
+        state_ = State::lingering;
+        ::shutdown(fd_.get(), SHUT_WR);
+        timer_.arm(loop_.timers(), linger_);
+    }
+    discard_input();
+    if (state_ == State::lingering && end_of_stream_) finish(CloseReason::local);
+}
+
+void Connection::discard_input() {
+    char scratch[16 * 1024];
+    for (int reads = 0; readable_ && !end_of_stream_; ++reads) {
+        if (reads == kReadsPerEvent) {
+            call_again();
+            return;
+        }
+        const ssize_t got = ::recv(fd_.get(), scratch, sizeof(scratch), 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got > 0) bytes_received_ += static_cast<uint64_t>(got);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) end_of_stream_ = true;
+        if (got < static_cast<ssize_t>(sizeof(scratch))) readable_ = got > 0 && (fin_announced_ || error_announced_);
+    }
+}
+
+void Connection::finish(CloseReason reason) {
+    if (state_ == State::closed) return;
+    state_ = State::closed;
+    timer_.cancel();
+    loop_.forget(this);
+    fd_.reset();
+    registered_ = false;
+    read_buffer_.clear();
+    write_buffer_.clear();
+    callbacks_.on_closed(reason);
+}
+
+const shm::SocketAddress& Connection::local_address() {
+    if (!local_) {
+        sockaddr_storage storage{};
+        socklen_t length = sizeof(storage);
+        if (!fd_ || ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) length = 0;
+        local_ = std::make_unique<shm::SocketAddress>(
+            shm::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length));
+    }
+    return *local_;
+}
+
+const shm::SocketAddress& Connection::remote_address() {
+    if (!remote_) {
+        sockaddr_storage storage{};
+        socklen_t length = sizeof(storage);
+        if (!fd_ || ::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) length = 0;
+        remote_ = std::make_unique<shm::SocketAddress>(
+            shm::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length));
+    }
+    return *remote_;
+}
+
+void Connection::set_remote_address(const shm::SocketAddress& address) {
+    remote_ = std::make_unique<shm::SocketAddress>(address);
+}
+
+Connection::Released Connection::release() {
+    if (registered_) loop_.remove(fd_.get(), this);
+    if (called_again_) loop_.forget(this);
+    registered_ = false;
+    called_again_ = false;
+    timer_.cancel();
+    state_ = State::closed;
+    write_buffer_.clear();
+    return {std::move(fd_), std::move(read_buffer_)};
+}
+
+}  // namespace heirloom::network
