@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario needs to read as a dialogue: programs, config, scripted upstream, raw client, waiting for states.
+
+    from harness import *
+
+    upstream = Upstream(answer(b'hello'))
+    proxy = Proxy(config(cluster('up', upstream.port)))
+    expect(get(proxy.port, '/').body, b'hello')
+"""
+from .client import Client, Response, get, request
+from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, stdout_log, to_yaml,
+                     virtual_host, write_config)
+from .programs import BUILD, TMP, FastUpstream, Load, Program, Proxy, Supervisor, binary, validate
+from .upstream import Request, Upstream, answer, chunked, close, echo, raw, reset, silent
+from .waiting import expect, expect_in, expect_true, needs_root, skip, wait_for
