@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Out of descriptors: accept pauses and does not spin; when some are free again all who waited are served."""
+import os
+import resource
+import time
+
+from harness import *
+
+def cpu_seconds():
+    return sum(map(int, open(f'/proc/{proxy.pid}/stat').read().rsplit(') ', 1)[1].split()[11:13])) / os.sysconf('SC_CLK_TCK')
+
+proxy = Proxy(config(routes=[direct('/', 200, 'ok')]), limits={resource.RLIMIT_NOFILE: 120})
+port, address = proxy.port, proxy.admin_address
+admin = Client(address)
+clients = [Client(port) for _ in range(200)]
+for client in clients:
+    client.send(b'GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+wait_for('the limit is reached', lambda: len(os.listdir(f'/proc/{proxy.pid}/fd')) > 110)
+start, begin = cpu_seconds(), time.monotonic()
+wait_for('a second', lambda: time.monotonic() - begin > 1)  # the state to be seen is that nothing burns meanwhile
+expect_true(cpu_seconds() - start < 0.5, f'it spins: {cpu_seconds() - start:.2f} s of CPU in one second')
+served = 0
+for client in clients:
+    expect(client.response().status, 200)
+    client.close()
+    served += 1
+expect(served, 200)
+expect(admin.request('/ready').status, 200)
