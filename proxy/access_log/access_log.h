@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Access logs: one record per request, formatted on the worker into its own batch, written in batches of whole lines.
 //
-// AccessLogManager (one per process, main thread) owns the files: opened O_APPEND|O_CREAT, two logs with one path share a
-// file. A worker hands its batch over when it passes 16 KiB or at the end of a flush interval; the manager's writer thread
-// writes it, so that no worker ever waits for a disk. A full or broken disk drops lines, counts them
+// AccessLogManager (one per process, main thread) owns the files: opened O_APPEND|O_CREAT, two logs with one path share
+// a file. A worker hands its batch over when it passes 16 KiB or at the end of a flush interval; the manager's writer
+// thread writes it, so that no worker ever waits for a disk. A full or broken disk drops lines, counts them
 // (`filesystem.write_failed`, `access_log.lines_dropped`) and warns once.
 #pragma once
 
@@ -24,7 +24,7 @@ namespace heirloom::access_log {
 struct Record {
     const http::StreamInfo& info;
     const http::HeaderMap& request;
-    const http::HeaderMap* response;   // null: nothing was sent
+    const http::HeaderMap* response;  // null: nothing was sent
     const http::HeaderMap* trailers;
 };
 
@@ -37,8 +37,8 @@ class AccessLogManager {
 
     // Opens (creates) the file of each sink. Error: "unable to open file 'P': REASON".
     Result<std::shared_ptr<File>> open(const config::AccessLogConfig& config);
-    // SIGUSR1, /reopen_logs: what was buffered before goes to the new file. A failed reopen keeps the old descriptor, is
-    // counted (`filesystem.reopen_failed`) and retried at the next flush.
+    // SIGUSR1, /reopen_logs: what was buffered before goes to the new file. A failed reopen keeps the old descriptor,
+    // is counted (`filesystem.reopen_failed`) and retried at the next flush.
     void reopen();
     // Blocks until all that was handed over is written; at exit.
     void flush();
