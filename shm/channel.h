@@ -20,9 +20,9 @@
 
 namespace heirloom::shm {
 
-inline constexpr uint32_t kProtocolVersion = 1;     // history: messages.proto
+inline constexpr uint32_t kProtocolVersion = 1;  // history: messages.proto
 inline constexpr size_t kMaxMessageBytes = 192 * 1024;
-inline constexpr size_t kMaxFdsPerMessage = 128;    // below the kernel's SCM_MAX_FD (253)
+inline constexpr size_t kMaxFdsPerMessage = 128;  // below the kernel's SCM_MAX_FD (253)
 inline constexpr const char* kChannelVariable = "HEIRLOOM_CHANNEL";
 
 struct Received {
@@ -39,12 +39,12 @@ class Channel {
     static Result<std::pair<UniqueFd, UniqueFd>> make_pair();
 
     int fd() const { return fd_.get(); }
-    // Never blocks. Sets the version. Error with `retriable` = the peer's queue is full; EMSGSIZE, EINVAL = the message is too
-    // large or carries too many fds; EPIPE = the peer is gone; other errors: it cannot be reached.
+    // Never blocks. Sets the version. Error with `retriable` = the peer's queue is full; EMSGSIZE, EINVAL = the message
+    // is too large or carries too many fds; EPIPE = the peer is gone; other errors: it cannot be reached.
     Status send(proto::Message message, std::span<const int> fds = {});
-    // Never blocks. Error `retriable` = nothing there now; code EPIPE = peer closed (all it sent before has been received);
-    // code EPROTO = peer broke the protocol: truncated, unparsable, unknown, wrong direction, wrong version, more fds than
-    // the message may carry (all fds it sent are closed).
+    // Never blocks. Error `retriable` = nothing there now; code EPIPE = peer closed (all it sent before has been
+    // received); code EPROTO = peer broke the protocol: truncated, unparsable, unknown, wrong direction, wrong version,
+    // more fds than the message may carry (all fds it sent are closed).
     Result<Received> receive();
     // For start-up, before an event loop runs: waits for the next message at most `timeout` (error code ETIMEDOUT).
     Result<Received> receive_within(std::chrono::milliseconds timeout);

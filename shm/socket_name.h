@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canonical name of a listening socket: `tcp:127.0.0.1:80`, `tcp:[::]:80` (also IPv4, ipv4_compat), `tcp6only:[::]:80`
-// (IPV6_V6ONLY), `unix:/run/x.sock`, `unix:@abstract`. It is the identity of the socket between generations: address and
-// type, never the listener's name.
+// (IPV6_V6ONLY), `unix:/run/x.sock`, `unix:@abstract`. It is the identity of the socket between generations: address
+// and type, never the listener's name.
 #pragma once
 
 #include <sys/socket.h>
@@ -19,10 +19,10 @@ struct SocketAddress {
     bool v6only = false;
 
     int family() const { return storage.ss_family; }
-    uint16_t port() const;           // 0 for unix
-    std::string ip() const;          // "127.0.0.1", "::1" (no brackets); unix: the path
-    std::string to_string() const;   // "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract": Envoy's form
-    std::string canonical() const;   // the name above
+    uint16_t port() const;          // 0 for unix
+    std::string ip() const;         // "127.0.0.1", "::1" (no brackets); unix: the path
+    std::string to_string() const;  // "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract": Envoy's form
+    std::string canonical() const;  // the name above
 };
 
 // From the canonical name. Errors name the offending text.

@@ -6,7 +6,7 @@
 
 namespace heirloom {
 
-const char* version_number();  // "0.1.0"
+const char* version_number();    // "0.1.0"
 const char* version_revision();  // git revision the build was made from, 12 hex digits
 // Envoy's five parts, as tools split it: REVISION/VERSION/Clean/RELEASE/TLS-LIBRARY. [reference: cli.rst]
 std::string version_string();
