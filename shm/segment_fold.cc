@@ -96,6 +96,13 @@ void Segment::fold_generation(uint32_t slot) {
     impl_->fold(*truth, slot);
 }
 
+void Segment::owner_add(uint32_t slot, uint64_t n) {
+    const OwnerTruth* truth = impl_->truth();
+    if (truth == nullptr || slot >= truth->next_slot) return;
+    Cell& cell = impl_->bank(bank_in(truth->fold_word))[slot];
+    put(cell, get(cell) + n);
+}
+
 // A counter's tombstone becomes minus what the rows hold now: their sum starts again at 0 and no writer notices.
 void Segment::reset_counters() {
     OwnerTruth* truth = impl_->truth();
