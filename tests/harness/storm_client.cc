@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Load that never retries and counts each failure by kind: three sorts of clients on one epoll loop, one thread.
 //
-//   storm_client --port P [--busy N] [--fresh N] [--sleepy N] [--path /bytes/100] [--seconds S] [--progress]
+//   storm_client --port P [--busy N] [--fresh N] [--sleepy N] [--path /bytes/100]
+//                [--seconds S] [--requests N] [--progress]
 //     busy    keep-alive connections, the next request follows the answer at once
 //     fresh   a new connection for each request, every other one with `connection: close`
 //     sleepy  keep-alive connections that send one request each second and are idle in between
@@ -75,6 +76,7 @@ struct Options {
     uint16_t port = 0;
     int busy = 0, fresh = 0, sleepy = 0;
     double seconds = 0;
+    int requests = 0;  // 0: no limit
     bool progress = false;
     std::string path = "/bytes/100";
 };
@@ -106,7 +108,7 @@ class Storm {
     size_t expected_bytes_ = 0;
     std::vector<Client> clients_;
     std::array<uint64_t, static_cast<size_t>(Failure::count)> failures_{};
-    uint64_t requests_ = 0, connections_ = 0, announced_closes_ = 0, idle_closed_ = 0;
+    uint64_t started_ = 0, requests_ = 0, connections_ = 0, announced_closes_ = 0, idle_closed_ = 0;
     std::vector<uint32_t> latency_ = std::vector<uint32_t>(200'001);  // bins of 50 us
 };
 
@@ -152,6 +154,7 @@ void Storm::send_request(Client& client) {
     client.close_announced = false;
     client.started = Clock::now();
     client.state = State::in_flight;
+    if (++started_ == static_cast<uint64_t>(options_.requests)) stop_asked = 1;
     std::string request = "GET " + options_.path + " HTTP/1.1\r\nhost: storm.test\r\n";
     if (client.sort == Sort::fresh && ++client.sent % 2 == 0) request += "connection: close\r\n";
     request += "\r\n";
@@ -207,7 +210,7 @@ void Storm::finish(Client& client) {
     if (client.close_announced) ++announced_closes_;
     if (client.close_announced || client.sort == Sort::fresh) close_connection(client);
     wait_until(client, client.sort == Sort::sleepy ? client.started + kSleepyPeriod : now);
-    if (!stopping_ && client.sort == Sort::busy && client.fd >= 0) send_request(client);
+    if (!stopping_ && stop_asked == 0 && client.sort == Sort::busy && client.fd >= 0) send_request(client);
 }
 
 void Storm::on_readable(Client& client) {
@@ -248,7 +251,7 @@ void Storm::start_due(Clock::time_point now) {
     for (Client& client : clients_) {
         if (client.state != State::waiting) {
             if (now - client.started > kAnswerDeadline) fail(client, Failure::timeout);
-        } else if (!stopping_ && client.due <= now) {
+        } else if (!stopping_ && stop_asked == 0 && client.due <= now) {
             client.fd < 0 ? connect(client) : send_request(client);
         }
     }
@@ -341,8 +344,10 @@ int Storm::run() {
 
 int main(int argc, char** argv) {
     Options options;
-    const std::map<std::string_view, int*> counts = {
-        {"--busy", &options.busy}, {"--fresh", &options.fresh}, {"--sleepy", &options.sleepy}};
+    const std::map<std::string_view, int*> counts = {{"--busy", &options.busy},
+                                                     {"--fresh", &options.fresh},
+                                                     {"--sleepy", &options.sleepy},
+                                                     {"--requests", &options.requests}};
     for (int i = 1; i < argc; ++i) {
         const std::string_view name = argv[i];
         if (name == "--progress") {
