@@ -34,7 +34,7 @@ ALL_LDFLAGS := $(OPT_$(MODE)) -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed 
 
 # Folders, low to high: each may include itself and those before it (checked by `make layers` against docs/architecture.md).
 PROXY_LAYERS := stats config network http access_log upstream handover router connection_manager listener admin
-LIBS_proxy := -lyaml-cpp -lprotobuf -lcares -lspdlog -lfmt
+LIBS_proxy := -lre2 -lyaml-cpp -lprotobuf -lcares -lspdlog -lfmt
 LIBS_supervisor := -lprotobuf-lite -lsystemd -lspdlog -lfmt -lboost_filesystem -lboost_json -lboost_program_options
 LIBS_ctl := -lprotobuf-lite -lboost_json -lboost_program_options -lfmt
 

@@ -46,6 +46,8 @@ void Registrar::prefetch(std::vector<Spec> specs) {
     std::vector<uint32_t> slots = backend_(specs);
     slots.resize(specs.size(), 0);  // an owner that answered short refused the rest
     for (size_t i = 0; i < specs.size(); ++i) {
+        const uint64_t width = specs[i].kind == shm::StatKind::counter_by_code ? shm::kCodeSlots : 1;
+        if (slots[i] + width > segment_->shape().stat_slots) slots[i] = 0;  // an answer that would write elsewhere
         known_.insert_or_assign(std::move(specs[i].name), Known{specs[i].kind, slots[i]});
     }
 }

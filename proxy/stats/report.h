@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the segment holds, as the admin interface shows it: named, filtered, sorted. Main thread.
+//
+// Two things are this process's own and not in the segment: the histograms of the last flush interval, and the zero
+// that /reset_counters set (it hides what was counted before, for as long as this generation lives).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "shm/segment.h"
+
+namespace heirloom::stats {
+
+struct HistogramReading {
+    std::span<const double> bounds;
+    shm::HistogramSnapshot total;
+    shm::HistogramSnapshot interval;  // of the last flush interval that is over; count 0 when nothing was recorded
+};
+
+struct Reading {
+    enum class Kind { counter, gauge, histogram };
+    std::string name;
+    Kind kind;
+    uint64_t value = 0;                           // counter, gauge
+    std::shared_ptr<HistogramReading> histogram;  // histogram
+};
+
+struct ReportOptions {
+    bool counters = true, gauges = true, histograms = true;
+    // Only what was written. A gauge always counts as written: a cell that holds 0 does not say whether it was.
+    bool used_only = false;
+    std::function<bool(std::string_view)> matches;  // empty: all
+};
+
+class Report {
+  public:
+    explicit Report(shm::Segment& segment) : segment_(segment) {}
+
+    // Counters and gauges by name, then histograms by name. Counters by code are there once they are not zero, and so
+    // are the stats that Envoy makes at first use (`cluster.x.upstream_rq_5xx`, `_completed`, `_time`).
+    std::vector<Reading> read(const ReportOptions& options) const;
+    // A flush interval is over.
+    void flush();
+    void reset_counters();
+
+  private:
+    struct Baseline {
+        shm::HistogramSnapshot at_flush;
+        shm::HistogramSnapshot interval;
+    };
+    void read_counter(std::vector<Reading>& out, const ReportOptions& options, std::string name, uint32_t slot) const;
+    void read_codes(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const;
+    void read_histogram(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const;
+
+    shm::Segment& segment_;
+    std::unordered_map<uint32_t, Baseline> histograms_;  // by first slot
+    std::unordered_map<uint32_t, uint64_t> zero_;        // of counters, by slot
+};
+
+}  // namespace heirloom::stats
