@@ -82,7 +82,9 @@ class ServerCallbacks {
     virtual RequestDecoder& on_new_stream(ResponseEncoder& encoder) = 0;
     // Request and response of the current stream are complete; `reusable`: the connection may carry another one.
     virtual void on_stream_complete(bool reusable) = 0;
-    // Unusable input. For a request that has begun its decoder gets no further callback.
+    // Unusable input. There is always a stream to answer on: for a broken head on_new_stream() was called just before
+    // and its decoder never gets headers. The decoder of a request that has begun gets no further callback. A response
+    // sent now says `connection: close`; on_stream_complete(false) follows it.
     virtual void on_codec_error(const CodecError& error) = 0;
 };
 

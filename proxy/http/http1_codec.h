@@ -20,7 +20,14 @@ struct Http1Settings {
     bool proxy_100_continue = false;  // else `Expect: 100-continue` is answered here and removed
 };
 
-// The codec writes to connection.write_buffer() and flushes once per event (head and body leave together).
+// The codec writes to connection.write_buffer() and flushes once per event (head and body leave together). It must not
+// be deleted inside one of its own callbacks: EventLoop::destroy_later() with the connection.
+//
+// The server turns `host` into `:authority` and keeps no `host` field; CONNECT has no `:path`. A target that does not
+// start with `/` reaches the decoder only as `OPTIONS *`, as `?query` behind an absolute authority, or whole when
+// absolute targets are not allowed. Hop-by-hop fields stay in the map for the connection manager to judge; the encoders
+// of both sides write host, content-length, transfer-encoding and connection themselves and skip such fields of the
+// map.
 std::unique_ptr<ServerCodec> make_http1_server(network::Connection& connection, ServerCallbacks& callbacks,
                                                const Http1Settings& settings);
 std::unique_ptr<ClientCodec> make_http1_client(network::Connection& connection, ClientCallbacks& callbacks,

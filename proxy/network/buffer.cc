@@ -2,6 +2,7 @@
 #include "proxy/network/buffer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -107,7 +108,8 @@ void Buffer::consume(size_t n) {
 std::string_view Buffer::linearize(size_t n) {
     const std::string_view first = front();
     if (n <= first.size()) return first.substr(0, n);
-    Block* block = acquire_block(static_cast<uint32_t>(n));
+    // Room to grow: who asks for a large contiguous head will ask again when more of it is there.
+    Block* block = acquire_block(static_cast<uint32_t>(n <= kBlockBytes ? n : std::bit_ceil(n)));
     size_t copied = 0;
     while (copied < n) {
         const std::string_view bytes = front();

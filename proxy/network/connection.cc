@@ -94,10 +94,8 @@ void Connection::on_io(uint32_t events) {
     if (events & EPOLLRDHUP) fin_announced_ = true;
     if (events & (EPOLLHUP | EPOLLERR)) error_announced_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
-    if (events & EPOLLOUT) {
-        writable_ = true;
-        if (!write_buffer_.empty()) flush();
-    }
+    if (events & EPOLLOUT) writable_ = true;
+    if (writable_ && !write_buffer_.empty()) flush();
     if (state_ == State::open) {
         if (reading_) {
             read_ready();
@@ -204,6 +202,8 @@ void Connection::flush() {
         if (write_buffer_.empty()) call_again();
     }
 }
+
+void Connection::flush_later() { call_again(); }
 
 // Returns whether the socket took anything.
 bool Connection::write_out() {

@@ -70,6 +70,7 @@ class Connection : public IoHandler, public Deferred {
     // A write that fails lets the rest of what the peer sent arrive first; on_closed(reset) comes from the loop.
     Buffer& write_buffer() { return write_buffer_; }
     void flush();
+    void flush_later();  // at the end of the loop's iteration: more is likely to come
     size_t pending_write_bytes() const { return write_buffer_.size(); }
     void set_high_watermark(size_t bytes) { high_watermark_ = bytes; }
     bool above_high_watermark() const { return above_high_; }
