@@ -7,8 +7,9 @@
 //     fresh   a new connection for each request, every other one with `connection: close`
 //     sleepy  keep-alive connections that send one request each second and are idle in between
 //
-// A response with `connection: close` makes the client open a new connection: the polite end. Ends after S seconds or
-// on SIGTERM: nothing new is started, what is under way is finished (10 s at most), then one JSON line says it all.
+// A response with `connection: close` makes the client open a new connection: the polite end. Ends after S seconds,
+// after N requests or on SIGTERM: nothing new is started, what is under way is finished (10 s at most), then one JSON
+// line says it all.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -184,13 +185,17 @@ bool Storm::parse(Client& client) {
             fail(client, head.starts_with("HTTP/1.1 ") ? Failure::bad_status : Failure::bad_response);
             return false;
         }
-        const size_t length_at = head.find("content-length: ");
-        if (length_at == std::string_view::npos) {
+        // Names are compared in lower case: other proxies are put through the same mill.
+        std::string folded(head);
+        for (char& c : folded)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+        const size_t length_at = folded.find("content-length: ");
+        if (length_at == std::string::npos) {
             fail(client, Failure::bad_response);
             return false;
         }
-        std::from_chars(head.data() + length_at + 16, head.data() + head.size(), client.body_bytes);
-        client.close_announced = head.find("\r\nconnection: close\r\n") != std::string_view::npos;
+        std::from_chars(folded.data() + length_at + 16, folded.data() + folded.size(), client.body_bytes);
+        client.close_announced = folded.find("\r\nconnection: close\r\n") != std::string::npos;
     }
     const size_t whole = client.head_bytes + client.body_bytes;
     if (client.input.size() < whole) return false;
