@@ -80,7 +80,7 @@ void put_text(std::span<std::atomic<uint64_t>> words, std::string_view text) {
     for (auto& word : words) {
         uint64_t bytes = 0;
         const std::string_view part = text.substr(0, sizeof bytes);
-        std::memcpy(&bytes, part.data(), part.size());
+        part.copy(reinterpret_cast<char*>(&bytes), part.size());
         text.remove_prefix(part.size());
         put(word, bytes);
     }

@@ -117,7 +117,7 @@ Result<uint32_t> Segment::register_stat(std::string_view name, StatKind kind, st
         truth->bounds.insert(truth->bounds.end(), bounds.begin(), bounds.end());
     }
 
-    std::memcpy(impl_->names() + truth->names_bytes, name.data(), name.size());
+    name.copy(impl_->names() + truth->names_bytes, name.size());
     layout::SchemaEntry& entry = impl_->schema(truth->stats.size());
     entry = {static_cast<uint32_t>(kind),
              static_cast<uint32_t>(truth->names_bytes),

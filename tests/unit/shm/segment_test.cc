@@ -184,6 +184,18 @@ TEST_CASE("reset starts counters at zero, also of running generations") {
     CHECK(owner->counter(counter) == 3);
 }
 
+TEST_CASE("the owner counts too, and its numbers go through folds") {
+    auto owner = make_segment();
+    const uint32_t reloads = register_ok(*owner, "supervisor.reloads_total", StatKind::counter);
+    owner->owner_add(reloads, 2);
+    owner->fold_generation(*owner->claim_generation(0, 1));
+    owner->owner_add(reloads, 1);
+    owner->owner_add(reloads + 1, 1);
+    owner->owner_add(0xffffffff, 1);
+    CHECK(owner->counter(reloads) == 3);
+    CHECK(owner->counter(reloads + 1) == 0);
+}
+
 TEST_CASE("the generation table tells what lives") {
     auto owner = make_segment();
     auto observer = attach(*owner, false);
