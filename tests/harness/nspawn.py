@@ -8,13 +8,15 @@
 
 The network is shared, so a plain connect to 127.0.0.1 reaches a service inside.
 """
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import uuid
 
-from .config import TMP
+from .config import TMP, to_yaml
 from .programs import ROOT
 from .waiting import needs_root, skip, wait_for
 
@@ -33,6 +35,17 @@ def mount(*arguments):
     done = subprocess.run(['mount', *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         skip(f'cannot mount: {done.stderr.strip()}')
+
+
+def free_low_port():
+    """A port below 1024 that nobody has: binding it takes the capability that the unit gives."""
+    for port in range(700, 1000):
+        try:
+            socket.create_server(('127.0.0.1', port)).close()
+            return port
+        except OSError:
+            continue
+    skip('no port below 1024 is free')
 
 
 class Machine:
@@ -107,6 +120,29 @@ class Machine:
         if done.returncode != 0:
             raise AssertionError(f'{" ".join(argv)}: exit {done.returncode}: {done.stdout}{done.stderr}')
         return done.stdout
+
+    def serve(self, config_value, build, name='heirloom'):
+        """Installs the build, writes the config where the unit looks for it, boots and starts the service."""
+        self.install(build)
+        self.configure(config_value)
+        self.boot()
+        self.must('systemctl', 'start', name)
+
+    def configure(self, config_value):
+        self.write('/etc/envoy/envoy.yaml', config_value if isinstance(config_value, str) else to_yaml(config_value))
+
+    def property(self, name, unit='heirloom'):
+        return self.must('systemctl', 'show', '-p', name, '--value', unit).strip()
+
+    def generations(self):
+        return json.loads(self.must('heirloomctl', '--json', 'status'))['generations']
+
+    def live(self):
+        return next((one for one in self.generations() if one['state'] == 'live'), None)
+
+    def kill(self, pid, number):
+        """pid as seen inside."""
+        self.must('kill', f'-{number}', str(pid))
 
     def journal(self, unit):
         return self.run('journalctl', '--no-pager', '-u', unit).stdout
