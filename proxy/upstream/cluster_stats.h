@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stats of a cluster (`cluster.<name>.`) and of all clusters, with Envoy's names and meanings. Handles only: made once
-// on the main thread, read by every worker, each of which writes its own cells. What can never happen here is not listed.
+// The stats of a cluster (`cluster.<name>.`) and of all clusters, with Envoy's names and meanings. Handles only: made
+// once on the main thread, read by every worker, each of which writes its own cells. What can never happen here is not
+// listed.
 #pragma once
 
 #include <array>

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Circuit breakers: a cluster's limits on connections, pending requests and requests, over all workers together.
+//
+// SharedLimit is the truth: how many units nobody has taken (one per cluster and resource, on its own cache line).
+// WorkerLimit is one worker's side. It takes units from the shared limit in small batches and keeps some when they come
+// back, so that steady traffic touches no cache line of another worker. Together the workers never pass the limit. Each
+// worker keeps at most 32 units and at most 1/32 of the limit, which a busy worker may miss when idle ones hold them; a
+// limit under 128 is exact, because nothing is kept of it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "proxy/stats/store.h"
+
+namespace heirloom::upstream {
+
+class alignas(64) SharedLimit {
+  public:
+    // `open` is 1 while nothing is left.
+    SharedLimit(uint32_t limit, stats::Gauge open);
+
+    // Takes between 1 and `wanted` units; 0: nothing is left.
+    uint32_t take(uint32_t wanted);
+    void give_back(uint32_t units);
+    uint32_t limit() const { return limit_; }
+    int64_t left() const { return left_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<int64_t> left_;
+    uint32_t limit_;
+    stats::Gauge open_;
+};
+
+// Belongs to one worker's thread; gives everything back when it ends.
+class WorkerLimit {
+  public:
+    static constexpr uint32_t kMaximumBatch = 16;
+
+    explicit WorkerLimit(SharedLimit& shared);
+    ~WorkerLimit();
+    WorkerLimit(const WorkerLimit&) = delete;
+    WorkerLimit& operator=(const WorkerLimit&) = delete;
+
+    bool try_take() {
+        if (kept_ == 0 && !refill()) return false;
+        --kept_;
+        return true;
+    }
+    void give_back() {
+        if (++kept_ > most_kept_) return_surplus();
+    }
+    uint32_t limit() const { return shared_.limit(); }
+
+  private:
+    bool refill();
+    void return_surplus();
+
+    SharedLimit& shared_;
+    uint32_t batch_;
+    uint32_t most_kept_;
+    uint32_t kept_ = 0;
+};
+
+}  // namespace heirloom::upstream

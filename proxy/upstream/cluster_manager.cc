@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/cluster_manager.h"
+
+#include <mutex>
+#include <unordered_map>
+
+#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/dns_cluster.h"
+#include "proxy/upstream/dns_resolver.h"
+#include "proxy/upstream/worker_cluster.h"
+
+namespace heirloom::upstream {
+
+namespace {
+
+class Worker;
+
+// Outlives the manager for as long as a worker needs it. `mutex` guards what a starting worker and a DNS update both
+// touch; no request ever takes it.
+struct Shared {
+    std::shared_ptr<const config::Snapshot> snapshot;
+    std::vector<std::unique_ptr<Cluster>> clusters;           // immutable after creation
+    std::unordered_map<std::string_view, uint32_t> index_of;  // likewise
+    std::mutex mutex;
+    std::vector<std::shared_ptr<const EndpointList>> endpoints;  // by index of the cluster
+    std::vector<Worker*> workers;
+};
+
+class Worker final : public WorkerClusters {
+  public:
+    Worker(network::EventLoop& loop, uint32_t number, std::shared_ptr<Shared> shared)
+        : loop_(loop), number_(number), shared_(std::move(shared)), views_(shared_->clusters.size()) {
+        const std::lock_guard lock(shared_->mutex);
+        endpoints_ = shared_->endpoints;
+        shared_->workers.push_back(this);
+    }
+    ~Worker() override {
+        {
+            const std::lock_guard lock(shared_->mutex);
+            std::erase(shared_->workers, this);
+        }
+        *self_ = nullptr;
+    }
+
+    WorkerCluster* find(std::string_view name) override {
+        const auto found = shared_->index_of.find(name);
+        if (found == shared_->index_of.end()) return nullptr;
+        const uint32_t index = found->second;
+        if (!views_[index]) {
+            views_[index] =
+                std::make_unique<WorkerClusterView>(loop_, *shared_->clusters[index], number_, endpoints_[index]);
+        }
+        return views_[index].get();
+    }
+
+    void close_idle() override {
+        for (auto& view : views_) {
+            if (view) view->close_idle();
+        }
+    }
+
+    // Main thread, under the mutex: the loop lives at least until the destructor has had it.
+    void post_update(uint32_t index, std::shared_ptr<const EndpointList> endpoints) {
+        loop_.post([self = self_, index, endpoints = std::move(endpoints)] {
+            if (*self) (*self)->update(index, endpoints);
+        });
+    }
+
+  private:
+    void update(uint32_t index, std::shared_ptr<const EndpointList> endpoints) {
+        endpoints_[index] = std::move(endpoints);
+        if (views_[index]) views_[index]->set_endpoints(endpoints_[index]);
+    }
+
+    network::EventLoop& loop_;
+    uint32_t number_;
+    std::shared_ptr<Shared> shared_;
+    std::vector<std::shared_ptr<const EndpointList>> endpoints_;
+    std::vector<std::unique_ptr<WorkerClusterView>> views_;            // null until somebody asks
+    std::shared_ptr<Worker*> self_ = std::make_shared<Worker*>(this);  // read and cleared on the worker's thread
+};
+
+class Manager final : public ClusterManager {
+  public:
+    Manager(network::EventLoop& loop, std::shared_ptr<const config::Snapshot> snapshot, stats::Registrar& registrar)
+        : stats_(make_cluster_manager_stats(registrar)), resolver_(loop, make_dns_stats(registrar), {}) {
+        shared_->snapshot = std::move(snapshot);
+        const auto& configs = shared_->snapshot->clusters;
+        shared_->endpoints.resize(configs.size(), std::make_shared<const EndpointList>());
+        for (uint32_t i = 0; i < configs.size(); ++i) {
+            const config::ClusterConfig& config = configs[i];
+            const std::string& name = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+            shared_->clusters.push_back(std::make_unique<Cluster>(config, make_cluster_stats(registrar, name)));
+            shared_->index_of.emplace(config.name, i);
+            stats_.cluster_added.add();
+        }
+        stats_.warming_clusters.set(configs.size());
+        warming_ = configs.size();
+        for (uint32_t i = 0; i < configs.size(); ++i) start(loop, i);
+    }
+
+    void on_initialized(std::function<void()> done) override {
+        if (warming_ == 0) return done();
+        initialized_ = std::move(done);
+    }
+
+    std::unique_ptr<WorkerClusters> make_worker(network::EventLoop& loop, uint32_t worker) override {
+        return std::make_unique<Worker>(loop, worker, shared_);
+    }
+
+    std::vector<ClusterStatus> status() const override {
+        std::vector<ClusterStatus> result;
+        for (uint32_t i = 0; i < shared_->clusters.size(); ++i) {
+            ClusterStatus& status = result.emplace_back();
+            status.config = &shared_->clusters[i]->config;
+            for (const auto& endpoint : *endpoints_of(i)) {
+                const EndpointIdentity& identity = endpoint->identity();
+                status.endpoints.push_back({identity.address, identity.hostname, identity.weight, identity.region,
+                                            identity.zone, identity.sub_zone, endpoint->numbers()});
+            }
+        }
+        return result;
+    }
+
+  private:
+    std::shared_ptr<const EndpointList> endpoints_of(uint32_t index) const {
+        const std::lock_guard lock(shared_->mutex);
+        return shared_->endpoints[index];
+    }
+
+    void start(network::EventLoop& loop, uint32_t index) {
+        const Cluster& cluster = *shared_->clusters[index];
+        switch (cluster.config.type) {
+            case config::ClusterConfig::Type::fixed: {
+                auto list = std::make_shared<EndpointList>();
+                for (const config::EndpointConfig& endpoint : cluster.config.endpoints) {
+                    if (endpoint.address) list->push_back(make_endpoint(endpoint, *endpoint.address));
+                }
+                update(index, std::move(list));
+                settled();
+                return;
+            }
+            case config::ClusterConfig::Type::strict_dns:
+                dns_.push_back(std::make_unique<DnsCluster>(
+                    loop, resolver_, cluster.config, cluster.stats,
+                    [this, index](std::shared_ptr<const EndpointList> list) { update(index, std::move(list)); },
+                    [this] { settled(); }));
+                dns_.back()->start();
+                return;
+        }
+    }
+
+    void settled() {
+        stats_.warming_clusters.sub();
+        stats_.active_clusters.add();
+        if (--warming_ == 0 && initialized_) std::exchange(initialized_, nullptr)();
+    }
+
+    void update(uint32_t index, std::shared_ptr<const EndpointList> list) {
+        const ClusterStats& stats = shared_->clusters[index]->stats;
+        uint32_t heaviest = 0;
+        for (const auto& endpoint : *list) heaviest = std::max(heaviest, endpoint->weight());
+        stats.membership_change.add();
+        stats.membership_total.set(list->size());
+        stats.membership_healthy.set(list->size());
+        stats.max_host_weight.set(heaviest);
+        const std::lock_guard lock(shared_->mutex);
+        for (Worker* worker : shared_->workers) worker->post_update(index, list);
+        shared_->endpoints[index] = std::move(list);
+    }
+
+    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+    ClusterManagerStats stats_;
+    DnsResolver resolver_;
+    std::vector<std::unique_ptr<DnsCluster>> dns_;
+    std::function<void()> initialized_;
+    size_t warming_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ClusterManager> ClusterManager::create(network::EventLoop& main_loop,
+                                                       std::shared_ptr<const config::Snapshot> snapshot,
+                                                       stats::Registrar& registrar) {
+    return std::make_unique<Manager>(main_loop, std::move(snapshot), registrar);
+}
+
+}  // namespace heirloom::upstream

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a stream sees of a connection pool, whatever the protocol. All of it on the worker's thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "proxy/http/codec.h"
+#include "shm/socket_name.h"
+
+namespace heirloom::upstream {
+
+// The connection a stream runs on; valid until the stream ends (its last decoder callback, or reset()).
+class UpstreamTransport {
+  public:
+    virtual ~UpstreamTransport() = default;
+    virtual const shm::SocketAddress& local_address() = 0;
+    // It had carried a request before this one.
+    virtual bool reused() const = 0;
+    // Not one byte of this stream has reached the socket: the request was certainly not processed.
+    virtual bool nothing_sent() const = 0;
+};
+
+class PoolCallbacks {
+  public:
+    virtual ~PoolCallbacks() = default;
+    virtual void on_pool_ready(http::RequestEncoder& encoder, UpstreamTransport& transport) = 0;
+    // connection_failed (`transport_failure`: why, e.g. "delayed connect error: Connection refused"),
+    // connection_timeout, connection_terminated (the pool is gone) or overflow.
+    virtual void on_pool_failure(http::StreamReset reason, std::string_view transport_failure) = 0;
+};
+
+// A request that waits for a connection. Gone when one of the callbacks has come.
+class PoolTicket {
+  public:
+    virtual ~PoolTicket() = default;
+    virtual void cancel() = 0;  // no callback follows
+};
+
+// The answer to "give me a connection": exactly one of ready (encoder, transport), waiting (ticket), refused (failure).
+struct Acquired {
+    http::RequestEncoder* encoder = nullptr;
+    UpstreamTransport* transport = nullptr;
+    PoolTicket* ticket = nullptr;
+    std::optional<http::StreamReset> failure;
+};
+
+}  // namespace heirloom::upstream
