@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Snapshot: one whole validated configuration as plain immutable structs. Made by load_bootstrap() (bootstrap_loader.h);
-// nothing outside config/ sees protobuf. Shared by all workers behind one pointer; lives until its last request ends.
+// Snapshot: one whole validated configuration as plain immutable structs. Made by load_bootstrap()
+// (bootstrap_loader.h); nothing outside config/ sees protobuf. Shared by all workers behind one pointer; lives until
+// its last request ends.
 #pragma once
 
 #include <chrono>
@@ -16,7 +17,7 @@ namespace heirloom::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// --- access log --------------------------------------------------------------------------------------------------------
+// --- access log
 struct AccessLogConfig {
     enum class Sink { file, standard_output, standard_error };
     Sink sink = Sink::file;
@@ -24,7 +25,7 @@ struct AccessLogConfig {
     std::string format;  // text format with operators; already checked
 };
 
-// --- routes ------------------------------------------------------------------------------------------------------------
+// --- routes
 struct RouteMatch {
     enum class Kind { prefix, path };
     Kind kind = Kind::prefix;
@@ -36,7 +37,7 @@ struct RedirectAction {
     std::optional<std::string> scheme;  // https_redirect gives "https"
     std::optional<std::string> host;
     std::optional<uint16_t> port;
-    std::optional<std::string> path;             // path_redirect (may hold a query)
+    std::optional<std::string> path;  // path_redirect (may hold a query)
     std::optional<std::string> prefix_rewrite;
     bool strip_query = false;
     uint16_t status = 301;
@@ -50,8 +51,8 @@ struct DirectResponseAction {
 struct ForwardAction {
     std::string cluster;
     uint16_t cluster_not_found_status = 503;
-    Milliseconds timeout{15000};                  // 0: none
-    std::optional<Milliseconds> idle_timeout;     // replaces the connection manager's stream_idle_timeout
+    Milliseconds timeout{15000};               // 0: none
+    std::optional<Milliseconds> idle_timeout;  // replaces the connection manager's stream_idle_timeout
     std::optional<std::string> prefix_rewrite;
     std::optional<std::string> host_rewrite;
 };
@@ -76,7 +77,7 @@ struct RouteTableConfig {
     std::vector<VirtualHostConfig> virtual_hosts;
 };
 
-// --- listeners ---------------------------------------------------------------------------------------------------------
+// --- listeners
 struct HttpConnectionManagerConfig {
     std::string stat_prefix;
     RouteTableConfig routes;
@@ -90,11 +91,11 @@ struct HttpConnectionManagerConfig {
     bool preserve_external_request_id = false;
     bool always_set_request_id_in_response = false;
     bool proxy_100_continue = false;
-    bool suppress_envoy_headers = false;     // of the router filter
+    bool suppress_envoy_headers = false;  // of the router filter
     uint32_t max_request_headers_kb = 60;
     uint32_t max_headers_count = 100;
-    uint32_t max_requests_per_connection = 0;       // 0: no limit
-    Milliseconds idle_timeout{3600 * 1000};         // 0: off, for all of these
+    uint32_t max_requests_per_connection = 0;  // 0: no limit
+    Milliseconds idle_timeout{3600 * 1000};    // 0: off, for all of these
     Milliseconds stream_idle_timeout{300 * 1000};
     Milliseconds request_timeout{0};
     Milliseconds request_headers_timeout{0};
@@ -108,13 +109,13 @@ struct HttpConnectionManagerConfig {
 };
 
 struct ListenerConfig {
-    std::string name;                        // "" in the file: a random UUID, as Envoy
+    std::string name;  // "" in the file: a random UUID, as Envoy
     std::string configured_name;
-    std::string stat_prefix;                 // "" : the address
+    std::string stat_prefix;  // "" : the address
     shm::SocketAddress address;
     uint32_t unix_mode = 0;
     bool enable_reuse_port = true;
-    uint32_t backlog = 0;                    // 0: SOMAXCONN
+    uint32_t backlog = 0;  // 0: SOMAXCONN
     bool freebind = false;
     uint32_t tcp_fast_open_queue_length = 0;
     uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
@@ -124,11 +125,11 @@ struct ListenerConfig {
     std::shared_ptr<const HttpConnectionManagerConfig> http;  // the one filter chain's terminal filter
 };
 
-// --- clusters ----------------------------------------------------------------------------------------------------------
+// --- clusters
 struct EndpointConfig {
-    std::string host;                        // as configured: IP literal, DNS name, or unix path
+    std::string host;  // as configured: IP literal, DNS name, or unix path
     uint16_t port = 0;
-    std::string hostname;                    // endpoint.hostname
+    std::string hostname;                       // endpoint.hostname
     std::optional<shm::SocketAddress> address;  // set when `host` is a literal or a unix path
     uint32_t weight = 1;
     std::string region, zone, sub_zone;
@@ -137,7 +138,7 @@ struct EndpointConfig {
 struct ClusterConfig {
     std::string name;
     std::string alt_stat_name;
-    enum class Type { fixed, strict_dns } type = Type::fixed;   // fixed: STATIC
+    enum class Type { fixed, strict_dns } type = Type::fixed;  // fixed: STATIC
     enum class LbPolicy { round_robin } lb_policy = LbPolicy::round_robin;
     enum class DnsFamily { automatic, v4_only, v6_only, v4_preferred, all } dns_family = DnsFamily::automatic;
     Milliseconds connect_timeout{5000};
@@ -151,11 +152,12 @@ struct ClusterConfig {
     uint32_t max_pending_requests = 1024;
     uint32_t max_requests = 1024;
     uint32_t max_retries = 3;
-    uint32_t high_max_connections = 1024, high_max_pending_requests = 1024, high_max_requests = 1024, high_max_retries = 3;
+    uint32_t high_max_connections = 1024, high_max_pending_requests = 1024, high_max_requests = 1024,
+             high_max_retries = 3;
     std::vector<EndpointConfig> endpoints;
 };
 
-// --- admin, node, whole ------------------------------------------------------------------------------------------------
+// --- admin, node, whole
 struct AdminConfig {
     shm::SocketAddress address;
     uint32_t unix_mode = 0;
@@ -167,7 +169,7 @@ struct NodeConfig {
 };
 
 struct Snapshot {
-    std::string path;                        // of the file, "" when inline only
+    std::string path;  // of the file, "" when inline only
     NodeConfig node;
     std::optional<AdminConfig> admin;
     std::vector<ListenerConfig> listeners;
@@ -175,15 +177,17 @@ struct Snapshot {
     Milliseconds stats_flush_interval{5000};
     // Warnings found while loading (deprecated fields): logged once, counted.
     std::vector<std::string> warnings;
+    uint64_t unknown_fields = 0;     // with --allow-unknown-static-fields: server.static_unknown_fields
+    uint64_t deprecated_fields = 0;  // runtime.deprecated_feature_use
     // Protobuf JSON (snake_case names) for /config_dump: the parts, made once.
     struct Dump {
-        std::string bootstrap;                         // JSON object
-        std::vector<std::pair<std::string, std::string>> clusters;   // name, JSON object
+        std::string bootstrap;                                      // JSON object
+        std::vector<std::pair<std::string, std::string>> clusters;  // name, JSON object
         std::vector<std::pair<std::string, std::string>> listeners;
         std::vector<std::pair<std::string, std::string>> route_tables;
         std::chrono::system_clock::time_point loaded;
     } dump;
-    uint64_t hash = 0;                       // of the text, for the reload report
+    uint64_t hash = 0;  // of the text, for the reload report
 
     const ClusterConfig* find_cluster(std::string_view name) const;
 };

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/config/access_log_format.h"
+
+#include <charconv>
+
+namespace heirloom::config {
+
+const char* const kDefaultAccessLogFormat =
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% "
+    "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "
+    "\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" "
+    "\"%UPSTREAM_HOST%\"\n";
+
+namespace {
+
+enum class Takes { none, header, time, one };
+
+struct Operator {
+    LogOperator op;
+    std::string_view name;
+    Takes takes;
+};
+
+constexpr Operator kOperators[] = {
+#define X(identifier, name, takes) {LogOperator::identifier, name, Takes::takes},
+    HEIRLOOM_LOG_OPERATORS(X)
+#undef X
+};
+
+const Operator* find_operator(std::string_view name) {
+    for (const Operator& row : kOperators) {
+        if (row.name == name) return &row;
+    }
+    return nullptr;
+}
+
+// %NAME% %NAME(arguments)% %NAME(arguments):LENGTH%, cut into its parts.
+struct Command {
+    std::string_view name;
+    std::optional<std::string_view> arguments;
+    std::optional<std::string_view> length;
+    size_t end = 0;  // position after the closing percent sign
+};
+
+bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+// At `:LENGTH%` or `%`: fills in the length and the end.
+bool read_tail(std::string_view text, size_t i, Command& command) {
+    command.length.reset();
+    if (i < text.size() && text[i] == ':') {
+        const size_t start = ++i;
+        while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+        if (i == start) return false;
+        command.length = text.substr(start, i - start);
+    }
+    command.end = i + 1;
+    return i < text.size() && text[i] == '%';
+}
+
+// `start` is at the opening percent sign. Arguments end at the first `)` that the rest of the form follows: they may
+// hold percent signs and parentheses themselves (START_TIME).
+bool read_command(std::string_view text, size_t start, Command& command) {
+    size_t i = start + 1;
+    while (i < text.size() && is_name_character(text[i])) ++i;
+    command.name = text.substr(start + 1, i - start - 1);
+    if (command.name.empty()) return false;
+    if (i >= text.size() || text[i] != '(') return read_tail(text, i, command);
+    const size_t first = i + 1;
+    for (i = first; i < text.size() && text[i] != '\n'; ++i) {
+        if (text[i] == ')' && read_tail(text, i + 1, command)) {
+            command.arguments = text.substr(first, i - first);
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
+Status read_header_arguments(std::string_view arguments, LogPiece& piece) {
+    if (arguments.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos) {
+        return Error{"Invalid header configuration. Format string contains null or newline."};
+    }
+    const size_t mark = arguments.find('?');
+    piece.text = lower_case(arguments.substr(0, mark));
+    if (mark == std::string_view::npos) return Ok{};
+    if (arguments.find('?', mark + 1) != std::string_view::npos) {
+        return Error{"More than 1 alternative header specified in token: " + std::string(arguments)};
+    }
+    piece.alternative = lower_case(arguments.substr(mark + 1));
+    return Ok{};
+}
+
+Result<LogPiece> read_piece(const Command& command) {
+    const std::string name(command.name);
+    const Operator* found = find_operator(command.name);
+    if (found == nullptr) return Error{"Not supported field in StreamInfo: " + name};
+    LogPiece piece;
+    piece.op = found->op;
+    const std::string_view arguments = command.arguments.value_or("");
+    const bool requires_arguments = found->takes == Takes::header || found->op == LogOperator::environment;
+    if (found->takes == Takes::none && (command.arguments || command.length)) {
+        return Error{name + " does not take any parameters or length"};
+    }
+    if (requires_arguments && arguments.empty()) return Error{name + " requires parameters"};
+    if (command.length) {
+        if (!requires_arguments) return Error{name + " does not allow length to be specified."};
+        size_t length = 0;
+        const char* last = command.length->data() + command.length->size();
+        if (std::from_chars(command.length->data(), last, length).ec != std::errc()) {
+            return Error{"Length must be an integer, given: " + std::string(*command.length)};
+        }
+        piece.max_length = length;
+    }
+    switch (found->takes) {
+        case Takes::none:
+            break;
+        case Takes::header: {
+            const Status status = read_header_arguments(arguments, piece);
+            if (!status) return status.error();
+            break;
+        }
+        case Takes::time:
+        case Takes::one:
+            piece.text = arguments;
+            break;
+    }
+    if (found->op == LogOperator::response_code_details && !arguments.empty() && arguments != "ALLOW_WHITESPACES") {
+        return Error{name + " takes no parameter but ALLOW_WHITESPACES, given: " + std::string(arguments)};
+    }
+    return piece;
+}
+
+}  // namespace
+
+Result<std::vector<LogPiece>> parse_access_log_format(std::string_view format) {
+    std::vector<LogPiece> pieces;
+    std::string literal;
+    const auto end_literal = [&] {
+        if (!literal.empty()) pieces.push_back({LogOperator::literal, std::move(literal), {}, {}});
+        literal.clear();
+    };
+    for (size_t i = 0; i < format.size();) {
+        if (format[i] != '%') {
+            literal += format[i++];
+            continue;
+        }
+        if (format.substr(i, 2) == "%%") {
+            literal += '%';
+            i += 2;
+            continue;
+        }
+        Command command;
+        if (!read_command(format, i, command)) {
+            return Error{"Incorrect configuration: " + std::string(format) +
+                         ". Couldn't find valid command at position " + std::to_string(i)};
+        }
+        Result<LogPiece> piece = read_piece(command);
+        if (!piece) return piece.error();
+        end_literal();
+        pieces.push_back(std::move(*piece));
+        i = command.end;
+    }
+    end_literal();
+    return pieces;
+}
+
+}  // namespace heirloom::config

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/config/accesslog/v3/accesslog.pb.h"
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
+#include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "proxy/config/access_log_format.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::core::v3::SubstitutionFormatString;
+using envoy::extensions::access_loggers::file::v3::FileAccessLog;
+using envoy::extensions::access_loggers::stream::v3::StderrAccessLog;
+using envoy::extensions::access_loggers::stream::v3::StdoutAccessLog;
+
+constexpr size_t kMaxFormatBytes = 1 << 20;
+
+std::string check_format(std::string format, const Path& path, Problems& problems) {
+    const auto pieces = parse_access_log_format(format);
+    if (!pieces) problems.error(path, pieces.error().text);
+    return format;
+}
+
+std::string read_format(const SubstitutionFormatString& message, const Path& path, Problems& problems) {
+    switch (message.format_case()) {
+        case SubstitutionFormatString::kTextFormat:
+            return check_format(message.text_format(), path.field("text_format"), problems);
+        case SubstitutionFormatString::kTextFormatSource: {
+            const Path at = path.field("text_format_source");
+            return check_format(read_data_source(message.text_format_source(), at, kMaxFormatBytes, problems), at,
+                                problems);
+        }
+        case SubstitutionFormatString::FORMAT_NOT_SET:
+            problems.error(path, "text_format_source is required");
+            break;
+    }
+    return kDefaultAccessLogFormat;
+}
+
+void read_file(const FileAccessLog& message, const Path& path, AccessLogConfig& config, Problems& problems) {
+    config.path = message.path();
+    require_text(config.path, path.field("path"), problems);
+    if (config.path.find('\0') != std::string::npos) problems.error(path.field("path"), "contains a zero byte");
+    // Opening these again fails where they are sockets, as under systemd; the stream itself is what is meant.
+    if (config.path == "/dev/stdout") config.sink = AccessLogConfig::Sink::standard_output;
+    if (config.path == "/dev/stderr") config.sink = AccessLogConfig::Sink::standard_error;
+    switch (message.access_log_format_case()) {
+        case FileAccessLog::kFormat:
+            if (!message.format().empty())
+                config.format = check_format(message.format(), path.field("format"), problems);
+            break;
+        case FileAccessLog::kLogFormat:
+            config.format = read_format(message.log_format(), path.field("log_format"), problems);
+            break;
+        case FileAccessLog::ACCESS_LOG_FORMAT_NOT_SET:
+            break;
+    }
+}
+
+template <class Stream>
+void read_stream(const Stream& message, const Path& path, AccessLogConfig& config, Problems& problems) {
+    if (message.has_log_format()) config.format = read_format(message.log_format(), path.field("log_format"), problems);
+}
+
+}  // namespace
+
+AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
+                                Problems& problems) {
+    AccessLogConfig config;
+    config.format = kDefaultAccessLogFormat;
+    const Path at = path.field("typed_config");
+    FileAccessLog file;
+    StdoutAccessLog standard_output;
+    StderrAccessLog standard_error;
+    if (message.typed_config().UnpackTo(&file)) {
+        read_file(file, at, config, problems);
+    } else if (message.typed_config().UnpackTo(&standard_output)) {
+        config.sink = AccessLogConfig::Sink::standard_output;
+        read_stream(standard_output, at, config, problems);
+    } else if (message.typed_config().UnpackTo(&standard_error)) {
+        config.sink = AccessLogConfig::Sink::standard_error;
+        read_stream(standard_error, at, config, problems);
+    } else {
+        problems.error(at, "required");
+    }
+    return config;
+}
+
+}  // namespace heirloom::config

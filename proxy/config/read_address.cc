@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/config/core/v3/address.pb.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::core::v3::Address;
+using envoy::config::core::v3::Pipe;
+using envoy::config::core::v3::SocketAddress;
+
+uint16_t read_port(const SocketAddress& message, const Path& path, Problems& problems) {
+    if (message.port_specifier_case() == SocketAddress::PORT_SPECIFIER_NOT_SET) {
+        problems.error(path.field("port_value"), "required");
+    } else if (message.port_value() > 65535) {
+        problems.error(path.field("port_value"), "must be at most 65535");
+    }
+    return static_cast<uint16_t>(message.port_value());
+}
+
+std::optional<shm::SocketAddress> read_pipe(const Pipe& message, const Path& path, Problems& problems) {
+    require_text(message.path(), path.field("path"), problems);
+    if (message.path().empty()) return std::nullopt;
+    if (message.mode() > 0777) problems.error(path.field("mode"), "must be at most 511 (0777)");
+    Result<shm::SocketAddress> address = shm::make_unix_address(message.path());
+    if (address) return *address;
+    problems.error(path.field("path"), address.error().text);
+    return std::nullopt;
+}
+
+}  // namespace
+
+shm::SocketAddress read_listen_address(const Address& message, const Path& path, uint32_t* unix_mode,
+                                       Problems& problems) {
+    switch (message.address_case()) {
+        case Address::kSocketAddress: {
+            const Path at = path.field("socket_address");
+            const SocketAddress& socket = message.socket_address();
+            const uint16_t port = read_port(socket, at, problems);
+            require_text(socket.address(), at.field("address"), problems);
+            if (socket.address().empty()) break;
+            Result<shm::SocketAddress> address = shm::make_ip_address(socket.address(), port, !socket.ipv4_compat());
+            if (address) return *address;
+            problems.error(at.field("address"), "malformed IP address: " + socket.address());
+            break;
+        }
+        case Address::kPipe:
+            *unix_mode = message.pipe().mode();
+            return read_pipe(message.pipe(), path.field("pipe"), problems).value_or(shm::SocketAddress{});
+        case Address::ADDRESS_NOT_SET:
+            problems.error(path, "one of socket_address, pipe is required");
+            break;
+    }
+    return {};
+}
+
+void read_endpoint_address(const Address& message, const Path& path, bool by_dns, EndpointConfig& endpoint,
+                           Problems& problems) {
+    switch (message.address_case()) {
+        case Address::kSocketAddress: {
+            const Path at = path.field("socket_address");
+            const SocketAddress& socket = message.socket_address();
+            endpoint.host = socket.address();
+            endpoint.port = read_port(socket, at, problems);
+            require_text(socket.address(), at.field("address"), problems);
+            if (socket.address().empty()) break;
+            if (socket.ipv4_compat()) problems.error(at.field("ipv4_compat"), "has no meaning for an endpoint");
+            Result<shm::SocketAddress> address = shm::make_ip_address(endpoint.host, endpoint.port);
+            if (address) {
+                endpoint.address = *address;
+            } else if (!by_dns) {
+                problems.error(at.field("address"), "malformed IP address: " + endpoint.host +
+                                                        ". Consider setting the cluster type to 'STRICT_DNS'");
+            } else if (endpoint.host.size() > 253 ||
+                       endpoint.host.find_first_of(std::string(" \t\r\n/\0", 6)) != std::string::npos) {
+                problems.error(at.field("address"), "not an IP address and not a DNS name");
+            }
+            break;
+        }
+        case Address::kPipe:
+            if (by_dns) problems.error(path.field("pipe"), "needs a cluster of type STATIC");
+            if (message.pipe().mode() != 0)
+                problems.error(path.field("pipe").field("mode"), "has no meaning for an endpoint");
+            endpoint.host = message.pipe().path();
+            endpoint.address = read_pipe(message.pipe(), path.field("pipe"), problems);
+            break;
+        case Address::ADDRESS_NOT_SET:
+            problems.error(path, "one of socket_address, pipe is required");
+            break;
+    }
+}
+
+}  // namespace heirloom::config

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::cluster::v3::CircuitBreakers;
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::core::v3::RoutingPriority;
+using envoy::config::endpoint::v3::LbEndpoint;
+using envoy::config::endpoint::v3::LocalityLbEndpoints;
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+constexpr const char* kHttpProtocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+ClusterConfig::DnsFamily read_dns_family(Cluster::DnsLookupFamily family) {
+    switch (family) {
+        case Cluster::V4_ONLY:
+            return ClusterConfig::DnsFamily::v4_only;
+        case Cluster::V6_ONLY:
+            return ClusterConfig::DnsFamily::v6_only;
+        case Cluster::V4_PREFERRED:
+            return ClusterConfig::DnsFamily::v4_preferred;
+        case Cluster::ALL:
+            return ClusterConfig::DnsFamily::all;
+        default:  // protobuf's enums have values that are no names
+            return ClusterConfig::DnsFamily::automatic;
+    }
+}
+
+void read_circuit_breakers(const CircuitBreakers& message, const Path& path, ClusterConfig& config,
+                           Problems& problems) {
+    bool seen[2] = {false, false};
+    for (int i = 0; i < message.thresholds_size(); ++i) {
+        const CircuitBreakers::Thresholds& limits = message.thresholds(i);
+        const bool is_high = limits.priority() == RoutingPriority::HIGH;
+        if (seen[is_high]) {
+            problems.error(path.item("thresholds", static_cast<size_t>(i)), "second thresholds of the same priority");
+        }
+        seen[is_high] = true;
+        READ_WRAPPED(limits, max_connections, is_high ? config.high_max_connections : config.max_connections);
+        READ_WRAPPED(limits, max_pending_requests,
+                     is_high ? config.high_max_pending_requests : config.max_pending_requests);
+        READ_WRAPPED(limits, max_requests, is_high ? config.high_max_requests : config.max_requests);
+        READ_WRAPPED(limits, max_retries, is_high ? config.high_max_retries : config.max_retries);
+    }
+}
+
+// The current place of these options, or the old one (fields of the cluster); both at once would leave one without
+// effect.
+void read_protocol_options(const Cluster& message, const Path& path, ClusterConfig& config, Problems& problems) {
+    READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
+    Path common_path = path.field("common_http_protocol_options");
+    envoy::config::core::v3::HttpProtocolOptions common = message.common_http_protocol_options();
+    for (const auto& [key, any] : message.typed_extension_protocol_options()) {
+        const Path at = path.field("typed_extension_protocol_options").key(key);
+        if (key != kHttpProtocolOptions) {
+            problems.error(at, "unknown key; supported: " + std::string(kHttpProtocolOptions));
+            continue;
+        }
+        HttpProtocolOptions options;
+        if (!any.UnpackTo(&options)) {
+            problems.error(at, "required");
+            continue;
+        }
+        const bool has_old = message.has_common_http_protocol_options() || message.has_http_protocol_options() ||
+                             message.has_max_requests_per_connection();
+        if (has_old)
+            problems.error(at,
+                           "common_http_protocol_options, http_protocol_options and "
+                           "max_requests_per_connection of the cluster are set too: use one place");
+        if (!options.has_explicit_http_config()) {
+            problems.error(at.field("explicit_http_config"), "required");
+        } else if (!options.explicit_http_config().has_http_protocol_options()) {
+            problems.error(at.field("explicit_http_config").field("http_protocol_options"), "required");
+        }
+        common = options.common_http_protocol_options();
+        common_path = at.field("common_http_protocol_options");
+    }
+    READ_DURATION(common, idle_timeout, common_path, problems, config.idle_timeout);
+    READ_WRAPPED(common, max_requests_per_connection, config.max_requests_per_connection);
+}
+
+void read_endpoints(const LocalityLbEndpoints& message, const Path& path, ClusterConfig& config, Problems& problems) {
+    const bool by_dns = config.type == ClusterConfig::Type::strict_dns;
+    for (int i = 0; i < message.lb_endpoints_size(); ++i) {
+        const LbEndpoint& endpoint = message.lb_endpoints(i);
+        const Path at = path.item("lb_endpoints", static_cast<size_t>(i));
+        EndpointConfig& read = config.endpoints.emplace_back();
+        READ_WRAPPED(endpoint, load_balancing_weight, read.weight);
+        if (read.weight == 0) problems.error(at.field("load_balancing_weight"), "must be at least 1");
+        read.hostname = endpoint.endpoint().hostname();
+        check_header_value(read.hostname, at.field("endpoint").field("hostname"), problems);
+        read.region = message.locality().region();
+        read.zone = message.locality().zone();
+        read.sub_zone = message.locality().sub_zone();
+        if (!endpoint.has_endpoint()) {
+            problems.error(at.field("endpoint"), "required");
+        } else if (!endpoint.endpoint().has_address()) {
+            problems.error(at.field("endpoint").field("address"), "required");
+        } else {
+            read_endpoint_address(endpoint.endpoint().address(), at.field("endpoint").field("address"), by_dns, read,
+                                  problems);
+        }
+    }
+}
+
+}  // namespace
+
+ClusterConfig read_cluster(const Cluster& message, const Path& path, Problems& problems) {
+    ClusterConfig config;
+    config.name = message.name();
+    config.alt_stat_name = message.alt_stat_name();
+    require_text(config.name, path.field("name"), problems);
+    if (message.type() == Cluster::STRICT_DNS) config.type = ClusterConfig::Type::strict_dns;
+    config.dns_family = read_dns_family(message.dns_lookup_family());
+    READ_DURATION(message, connect_timeout, path, problems, config.connect_timeout);
+    if (config.connect_timeout.count() == 0) problems.error(path.field("connect_timeout"), "must be more than 0");
+    READ_DURATION(message, dns_refresh_rate, path, problems, config.dns_refresh_rate);
+    if (config.dns_refresh_rate.count() == 0) problems.error(path.field("dns_refresh_rate"), "must be more than 0");
+    config.respect_dns_ttl = message.respect_dns_ttl();
+    READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
+    read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
+    read_protocol_options(message, path, config, problems);
+    const Path assignment = path.field("load_assignment");
+    if (message.has_load_assignment()) {
+        require_text(message.load_assignment().cluster_name(), assignment.field("cluster_name"), problems);
+    }
+    for (int i = 0; i < message.load_assignment().endpoints_size(); ++i) {
+        read_endpoints(message.load_assignment().endpoints(i), assignment.item("endpoints", static_cast<size_t>(i)),
+                       config, problems);
+    }
+    return config;
+}
+
+}  // namespace heirloom::config

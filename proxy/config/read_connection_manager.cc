@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::core::v3::Http1ProtocolOptions;
+using envoy::config::core::v3::HttpProtocolOptions;
+using envoy::extensions::filters::http::router::v3::Router;
+using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
+
+HttpConnectionManagerConfig::ServerHeader read_server_header(HttpConnectionManager::ServerHeaderTransformation value) {
+    switch (value) {
+        case HttpConnectionManager::APPEND_IF_ABSENT:
+            return HttpConnectionManagerConfig::ServerHeader::append_if_absent;
+        case HttpConnectionManager::PASS_THROUGH:
+            return HttpConnectionManagerConfig::ServerHeader::pass_through;
+        default:  // protobuf's enums have values that are no names
+            return HttpConnectionManagerConfig::ServerHeader::overwrite;
+    }
+}
+
+void read_common_options(const HttpProtocolOptions& message, const Path& path, HttpConnectionManagerConfig& config,
+                         Problems& problems) {
+    READ_DURATION(message, idle_timeout, path, problems, config.idle_timeout);
+    READ_DURATION(message, max_connection_duration, path, problems, config.max_connection_duration);
+    READ_WRAPPED(message, max_headers_count, config.max_headers_count);
+    READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
+    if (config.max_headers_count == 0) problems.error(path.field("max_headers_count"), "must be at least 1");
+}
+
+void read_http1_options(const Http1ProtocolOptions& message, const Path& path, HttpConnectionManagerConfig& config,
+                        Problems& problems) {
+    READ_WRAPPED(message, allow_absolute_url, config.allow_absolute_url);
+    config.accept_http10 = message.accept_http_10();
+    config.default_host_for_http10 = message.default_host_for_http_10();
+    check_header_value(config.default_host_for_http10, path.field("default_host_for_http_10"), problems);
+    config.enable_trailers = message.enable_trailers();
+}
+
+void read_timeouts(const HttpConnectionManager& message, const Path& path, HttpConnectionManagerConfig& config,
+                   Problems& problems) {
+    READ_DURATION(message, stream_idle_timeout, path, problems, config.stream_idle_timeout);
+    READ_DURATION(message, request_timeout, path, problems, config.request_timeout);
+    READ_DURATION(message, request_headers_timeout, path, problems, config.request_headers_timeout);
+    READ_DURATION(message, drain_timeout, path, problems, config.drain_timeout);
+    READ_DURATION(message, delayed_close_timeout, path, problems, config.delayed_close_timeout);
+}
+
+// The only HTTP filter so far is the terminal one.
+void read_http_filters(const HttpConnectionManager& message, const Path& path, HttpConnectionManagerConfig& config,
+                       Problems& problems) {
+    const Path filters = path.field("http_filters");
+    if (message.http_filters().empty()) {
+        problems.error(filters, "the last filter must be envoy.filters.http.router, the list is empty");
+    }
+    for (int i = 0; i < message.http_filters_size(); ++i) {
+        const HttpFilter& filter = message.http_filters(i);
+        const Path at = filters.item(static_cast<size_t>(i));
+        require_text(filter.name(), at.field("name"), problems);
+        Router router;
+        if (!filter.typed_config().UnpackTo(&router)) {
+            problems.error(at.field("typed_config"), "required");
+            continue;
+        }
+        if (i + 1 < message.http_filters_size()) {
+            problems.error(at,
+                           "Error: terminal filter named " + filter.name() +
+                               " of type envoy.filters.http.router must be the last filter in a http filter chain.");
+        }
+        config.suppress_envoy_headers = router.suppress_envoy_headers();
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(const HttpConnectionManager& message,
+                                                                           const Path& path, ReadContext& context) {
+    Problems& problems = context.problems;
+    auto config = std::make_shared<HttpConnectionManagerConfig>();
+    config->stat_prefix = message.stat_prefix();
+    require_text(config->stat_prefix, path.field("stat_prefix"), problems);
+    if (message.has_route_config()) {
+        config->routes = read_route_table(message.route_config(), path.field("route_config"), context);
+    } else {
+        problems.error(path.field("route_config"), "required");
+    }
+    for (int i = 0; i < message.access_log_size(); ++i) {
+        config->access_logs.push_back(
+            read_access_log(message.access_log(i), path.item("access_log", static_cast<size_t>(i)), problems));
+    }
+    if (!message.server_name().empty()) config->server_name = message.server_name();
+    check_header_value(config->server_name, path.field("server_name"), problems);
+    config->server_header = read_server_header(message.server_header_transformation());
+    READ_WRAPPED(message, use_remote_address, config->use_remote_address);
+    READ_WRAPPED(message, generate_request_id, config->generate_request_id);
+    READ_WRAPPED(message, max_request_headers_kb, config->max_request_headers_kb);
+    if (config->max_request_headers_kb == 0 || config->max_request_headers_kb > 8192) {
+        problems.error(path.field("max_request_headers_kb"), "must be from 1 to 8192");
+    }
+    config->xff_num_trusted_hops = message.xff_num_trusted_hops();
+    config->skip_xff_append = message.skip_xff_append();
+    config->preserve_external_request_id = message.preserve_external_request_id();
+    config->always_set_request_id_in_response = message.always_set_request_id_in_response();
+    config->proxy_100_continue = message.proxy_100_continue();
+    read_timeouts(message, path, *config, problems);
+    read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), *config,
+                        problems);
+    read_http1_options(message.http_protocol_options(), path.field("http_protocol_options"), *config, problems);
+    read_http_filters(message, path, *config, problems);
+    return config;
+}
+
+}  // namespace heirloom::config

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/config/route/v3/route.pb.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::route::v3::DirectResponseAction;
+using envoy::config::route::v3::Route;
+using envoy::config::route::v3::RouteConfiguration;
+using envoy::config::route::v3::RouteMatch;
+using envoy::config::route::v3::VirtualHost;
+// These two have a struct of the same name.
+using RedirectMessage = envoy::config::route::v3::RedirectAction;
+using RouteMessage = envoy::config::route::v3::RouteAction;
+
+constexpr size_t kMaxDirectResponseBody = 4096;  // Envoy's max_direct_response_body_size_bytes
+
+std::string lower_case(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
+config::RouteMatch read_match(const RouteMatch& message, const Path& path, Problems& problems) {
+    config::RouteMatch match;
+    switch (message.path_specifier_case()) {
+        case RouteMatch::kPrefix:
+            match.kind = config::RouteMatch::Kind::prefix;
+            match.value = message.prefix();
+            break;
+        case RouteMatch::kPath:
+            match.kind = config::RouteMatch::Kind::path;
+            match.value = message.path();
+            break;
+        case RouteMatch::PATH_SPECIFIER_NOT_SET:
+            problems.error(path, "one of prefix, path is required");
+            break;
+    }
+    READ_WRAPPED(message, case_sensitive, match.case_sensitive);
+    return match;
+}
+
+uint16_t not_found_status(RouteMessage::ClusterNotFoundResponseCode code) {
+    switch (code) {
+        case RouteMessage::NOT_FOUND:
+            return 404;
+        case RouteMessage::INTERNAL_SERVER_ERROR:
+            return 500;
+        default:  // protobuf's enums have values that are no names
+            return 503;
+    }
+}
+
+uint16_t redirect_status(RedirectMessage::RedirectResponseCode code) {
+    switch (code) {
+        case RedirectMessage::FOUND:
+            return 302;
+        case RedirectMessage::SEE_OTHER:
+            return 303;
+        case RedirectMessage::TEMPORARY_REDIRECT:
+            return 307;
+        case RedirectMessage::PERMANENT_REDIRECT:
+            return 308;
+        default:
+            return 301;
+    }
+}
+
+struct TableContext {
+    ReadContext& context;
+    bool validate_clusters;
+};
+
+ForwardAction read_forward(const RouteMessage& message, const Path& path, const TableContext& table) {
+    Problems& problems = table.context.problems;
+    ForwardAction action;
+    action.cluster = message.cluster();
+    require_text(action.cluster, path.field("cluster"), problems);
+    if (!action.cluster.empty() && table.validate_clusters && table.context.clusters_known &&
+        !table.context.clusters.contains(action.cluster)) {
+        problems.error(path.field("cluster"), "route: unknown cluster '" + action.cluster + "'");
+    }
+    action.cluster_not_found_status = not_found_status(message.cluster_not_found_response_code());
+    READ_DURATION(message, timeout, path, problems, action.timeout);
+    READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
+    if (!message.prefix_rewrite().empty()) {
+        check_header_value(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
+        action.prefix_rewrite = message.prefix_rewrite();
+    }
+    if (!message.host_rewrite_literal().empty()) {
+        check_header_value(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
+        action.host_rewrite = message.host_rewrite_literal();
+    }
+    return action;
+}
+
+config::RedirectAction read_redirect(const RedirectMessage& message, const Path& path, Problems& problems) {
+    config::RedirectAction action;
+    const auto text = [&](const std::string& value, const char* name, std::optional<std::string>& target) {
+        check_header_value(value, path.field(name), problems);
+        if (!value.empty()) target = value;
+    };
+    if (message.https_redirect()) action.scheme = "https";
+    text(message.scheme_redirect(), "scheme_redirect", action.scheme);
+    text(message.host_redirect(), "host_redirect", action.host);
+    text(message.path_redirect(), "path_redirect", action.path);
+    text(message.prefix_rewrite(), "prefix_rewrite", action.prefix_rewrite);
+    if (message.port_redirect() > 65535) problems.error(path.field("port_redirect"), "must be at most 65535");
+    if (message.port_redirect() != 0) action.port = static_cast<uint16_t>(message.port_redirect());
+    action.strip_query = message.strip_query();
+    action.status = redirect_status(message.response_code());
+    return action;
+}
+
+config::DirectResponseAction read_direct_response(const DirectResponseAction& message, const Path& path,
+                                                  Problems& problems) {
+    config::DirectResponseAction action;
+    if (message.status() < 200 || message.status() >= 600) {
+        problems.error(path.field("status"), "must be from 200 to 599");
+    }
+    action.status = static_cast<uint16_t>(message.status());
+    if (message.has_body()) {
+        action.body = read_data_source(message.body(), path.field("body"), kMaxDirectResponseBody, problems);
+    }
+    return action;
+}
+
+config::RouteConfig read_route(const Route& message, const Path& path, const TableContext& table) {
+    Problems& problems = table.context.problems;
+    config::RouteConfig route;
+    route.name = message.name();
+    if (message.has_match()) {
+        route.match = read_match(message.match(), path.field("match"), problems);
+    } else {
+        problems.error(path.field("match"), "required");
+    }
+    switch (message.action_case()) {
+        case Route::kRoute:
+            route.forward = read_forward(message.route(), path.field("route"), table);
+            break;
+        case Route::kRedirect:
+            route.redirect = read_redirect(message.redirect(), path.field("redirect"), problems);
+            break;
+        case Route::kDirectResponse:
+            route.direct_response =
+                read_direct_response(message.direct_response(), path.field("direct_response"), problems);
+            break;
+        case Route::ACTION_NOT_SET:
+            problems.error(path, "one of route, redirect, direct_response is required");
+            break;
+    }
+    return route;
+}
+
+// `seen`: domains of the whole table.
+VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path, const std::string& table_name,
+                                    std::set<std::string>& seen, const TableContext& table) {
+    Problems& problems = table.context.problems;
+    VirtualHostConfig host;
+    host.name = message.name();
+    require_text(host.name, path.field("name"), problems);
+    if (message.domains().empty()) problems.error(path.field("domains"), "at least one is required");
+    for (int i = 0; i < message.domains_size(); ++i) {
+        const std::string& domain = message.domains(i);
+        const Path at = path.item("domains", static_cast<size_t>(i));
+        require_text(domain, at, problems);
+        check_header_value(domain, at, problems);
+        if (!seen.insert(lower_case(domain)).second) {
+            problems.error(at, domain == "*"
+                                   ? "Only a single wildcard domain is permitted in route " + table_name
+                                   : "Only unique values for domains are permitted. Duplicate entry of domain " +
+                                         domain + " in route " + table_name);
+        }
+        host.domains.push_back(domain);
+    }
+    for (int i = 0; i < message.routes_size(); ++i) {
+        host.routes.push_back(read_route(message.routes(i), path.item("routes", static_cast<size_t>(i)), table));
+    }
+    return host;
+}
+
+}  // namespace
+
+RouteTableConfig read_route_table(const RouteConfiguration& message, const Path& path, ReadContext& context) {
+    const TableContext table{context, !message.has_validate_clusters() || message.validate_clusters().value()};
+    RouteTableConfig config;
+    config.name = message.name();
+    std::set<std::string> seen;
+    for (int i = 0; i < message.virtual_hosts_size(); ++i) {
+        config.virtual_hosts.push_back(read_virtual_host(
+            message.virtual_hosts(i), path.item("virtual_hosts", static_cast<size_t>(i)), config.name, seen, table));
+    }
+    return config;
+}
+
+}  // namespace heirloom::config

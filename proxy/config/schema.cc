@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/config/schema.h"
+
+#include <algorithm>
+
+namespace heirloom::config {
+
+const std::vector<AnyTypes> kAnyTypes = {
+    {"envoy.config.listener.v3.Filter.typed_config",
+     {"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"}},
+    {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
+     {"envoy.extensions.filters.http.router.v3.Router"}},
+    {"envoy.config.accesslog.v3.AccessLog.typed_config",
+     {"envoy.extensions.access_loggers.file.v3.FileAccessLog",
+      "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+      "envoy.extensions.access_loggers.stream.v3.StderrAccessLog"}},
+    {"envoy.config.cluster.v3.Cluster.typed_extension_protocol_options",
+     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions"}},
+};
+
+const std::vector<NotHere> kNotHere = {
+    // Upstream connections: what only a server side can do, and what the pools do not do.
+    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
+     {"max_headers_count", "max_connection_duration"}},
+    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options", {"max_headers_count", "max_connection_duration"}},
+    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+    {"envoy.config.cluster.v3.Cluster.http_protocol_options",
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+};
+
+const AnyTypes* find_any_types(std::string_view field) {
+    const auto found =
+        std::find_if(kAnyTypes.begin(), kAnyTypes.end(), [&](const AnyTypes& row) { return row.field == field; });
+    return found == kAnyTypes.end() ? nullptr : &*found;
+}
+
+bool is_rejected_here(std::string_view holder, std::string_view field) {
+    return std::any_of(kNotHere.begin(), kNotHere.end(), [&](const NotHere& row) {
+        return row.field == holder && std::find(row.fields.begin(), row.fields.end(), field) != row.fields.end();
+    });
+}
+
+}  // namespace heirloom::config

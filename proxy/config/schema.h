@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the messages of proxy/api cannot say themselves: which types an Any may hold, and which fields of a message that
+// is used in several places have no meaning in one of them. The loader obeys these tables, docs/config-support.md
+// prints them.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace heirloom::config {
+
+struct AnyTypes {
+    std::string_view field;               // full name of the Any field
+    std::vector<std::string_view> types;  // full names of messages
+};
+extern const std::vector<AnyTypes> kAnyTypes;
+
+struct NotHere {
+    std::string_view field;                // full name of the field that holds the message
+    std::vector<std::string_view> fields;  // its fields that are rejected there
+};
+extern const std::vector<NotHere> kNotHere;
+
+// Never null for an Any field of the schema (a unit test walks it).
+const AnyTypes* find_any_types(std::string_view field);
+bool is_rejected_here(std::string_view holder, std::string_view field);
+
+}  // namespace heirloom::config
