@@ -23,7 +23,7 @@ constexpr uint32_t in(std::initializer_list<State> states) {
 constexpr uint32_t kSpawned = in({State::spawned});
 constexpr uint32_t kInitializing = in({State::initializing});
 constexpr uint32_t kBeforeLive = in({State::spawned, State::initializing, State::ready});
-constexpr uint32_t kReady = in({State::ready, State::live});
+constexpr uint32_t kReady = in({State::ready});
 constexpr uint32_t kLive = in({State::live, State::draining});
 constexpr uint32_t kDraining = in({State::draining});
 constexpr uint32_t kAtWork = in({State::initializing, State::ready, State::live, State::draining});
@@ -46,7 +46,7 @@ constexpr MessageRule rule_of(Body body) {
         case Body::kLiveAck:
             return {"live_ack", kUp, 0, kReady};
         case Body::kDrainAck:
-            return {"drain_ack", kUp, 0, kLive};
+            return {"drain_ack", kUp, 0, kDraining};
         case Body::kDrained:
             return {"drained", kUp, 0, kDraining};
         case Body::kHeartbeat:

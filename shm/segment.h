@@ -53,7 +53,7 @@ using Cell = std::atomic<uint64_t>;
 
 struct SegmentOptions {
     uint32_t generation_slots = 16;  // generations that may exist at once
-    uint32_t rows = 65;              // threads per generation: row 0 is the main thread, row 1.. the workers
+    uint32_t rows = 257;             // threads per generation: row 0 is the main thread, row 1.. the workers
     uint32_t stat_slots = 1u << 21;  // cells per row
 };
 
@@ -136,6 +136,7 @@ class Segment {
     // --- observer
     // ------------------------------------------------------------------------------------------------------
     size_t stat_count() const;
+    // Of an entry that is damaged or beyond the end: no name, scratch slot 0; skip it.
     StatInfo stat(size_t index) const;
     // Consistent values while a fold may run (retries on the sequence number). A counter that only falls back is never
     // seen.

@@ -11,9 +11,9 @@ namespace heirloom::shm {
 namespace {
 
 // Envoy's Prometheus bounds; its buckets are exact because each of them is an edge here too.
-constexpr std::array kEdges = {0.5,     1.0,     2.5,      5.0,      10.0,      25.0,     50.0,
-                               100.0,   250.0,   500.0,    1000.0,   2500.0,    5000.0,   10000.0,
-                               30000.0, 60000.0, 300000.0, 600000.0, 1800000.0, 3600000.0};
+constexpr std::array kEdges = {0.5,     1.0,      5.0,      10.0,      25.0,     50.0,    100.0,
+                               250.0,   500.0,    1000.0,   2500.0,    5000.0,   10000.0, 30000.0,
+                               60000.0, 300000.0, 600000.0, 1800000.0, 3600000.0};
 constexpr size_t kParts = 4;  // per gap
 constexpr size_t kDefaultBounds = (kEdges.size() - 1) * kParts + 1;
 
