@@ -6,6 +6,7 @@
 //                                          - request events  ->
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string_view>
 
@@ -36,6 +37,8 @@ class DownstreamStream {
     // The response outruns the client; see StreamHandler::on_response_flow_high().
     virtual bool response_flow_high() const = 0;
     virtual BodyFlow& request_flow() = 0;
+    // Replaces the connection manager's stream_idle_timeout for this stream (a route may); 0: none.
+    virtual void set_idle_timeout(std::chrono::milliseconds) {}
 };
 
 class StreamHandler {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the connection manager and its listener count, with Envoy's names. Handles only, made on the main thread. What
+// can never happen in this build is not listed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/stats/store.h"
+
+namespace heirloom::connection_manager {
+
+// clang-format off
+// `http.<stat_prefix>.`
+#define HEIRLOOM_HTTP_STATS(COUNTER, GAUGE, HISTOGRAM)         \
+    COUNTER(downstream_cx_total)                               \
+    COUNTER(downstream_cx_http1_total)                         \
+    COUNTER(downstream_cx_destroy)                             \
+    COUNTER(downstream_cx_destroy_local)                       \
+    COUNTER(downstream_cx_destroy_remote)                      \
+    COUNTER(downstream_cx_destroy_active_rq)                   \
+    COUNTER(downstream_cx_destroy_local_active_rq)             \
+    COUNTER(downstream_cx_destroy_remote_active_rq)            \
+    COUNTER(downstream_cx_protocol_error)                      \
+    COUNTER(downstream_cx_rx_bytes_total)                      \
+    COUNTER(downstream_cx_tx_bytes_total)                      \
+    COUNTER(downstream_cx_drain_close)                         \
+    COUNTER(downstream_cx_idle_timeout)                        \
+    COUNTER(downstream_cx_max_duration_reached)                \
+    COUNTER(downstream_cx_max_requests_reached)                \
+    COUNTER(downstream_rq_total)                               \
+    COUNTER(downstream_rq_http1_total)                         \
+    COUNTER(downstream_rq_completed)                           \
+    COUNTER(downstream_rq_1xx)                                 \
+    COUNTER(downstream_rq_2xx)                                 \
+    COUNTER(downstream_rq_3xx)                                 \
+    COUNTER(downstream_rq_4xx)                                 \
+    COUNTER(downstream_rq_5xx)                                 \
+    COUNTER(downstream_rq_response_before_rq_complete)         \
+    COUNTER(downstream_rq_rx_reset)                            \
+    COUNTER(downstream_rq_tx_reset)                            \
+    COUNTER(downstream_rq_non_relative_path)                   \
+    COUNTER(downstream_rq_failed_path_normalization)           \
+    COUNTER(downstream_rq_timeout)                             \
+    COUNTER(downstream_rq_header_timeout)                      \
+    COUNTER(downstream_rq_idle_timeout)                        \
+    COUNTER(downstream_rq_ws_on_non_ws_route)                  \
+    COUNTER(downstream_flow_control_paused_reading_total)      \
+    COUNTER(downstream_flow_control_resumed_reading_total)     \
+    GAUGE(downstream_cx_active)                                \
+    GAUGE(downstream_cx_http1_active)                          \
+    GAUGE(downstream_cx_http1_soft_drain)                      \
+    GAUGE(downstream_rq_active)                                \
+    HISTOGRAM(downstream_cx_length_ms)                         \
+    HISTOGRAM(downstream_rq_time)
+
+// `listener.<address>.`
+#define HEIRLOOM_LISTENER_STATS(COUNTER, GAUGE, HISTOGRAM)     \
+    COUNTER(downstream_cx_total)                               \
+    COUNTER(downstream_cx_destroy)                             \
+    COUNTER(downstream_accept_paused)                          \
+    GAUGE(downstream_cx_active)                                \
+    HISTOGRAM(downstream_cx_length_ms)                         \
+    HISTOGRAM(connections_accepted_per_socket_event)
+
+// `listener.<address>.http.<stat_prefix>.`
+#define HEIRLOOM_LISTENER_HTTP_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(downstream_rq_completed)                           \
+    COUNTER(downstream_rq_1xx)                                 \
+    COUNTER(downstream_rq_2xx)                                 \
+    COUNTER(downstream_rq_3xx)                                 \
+    COUNTER(downstream_rq_4xx)                                 \
+    COUNTER(downstream_rq_5xx)
+
+// `listener.<address>.worker_<n>.`
+#define HEIRLOOM_LISTENER_WORKER_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(downstream_cx_total)                               \
+    GAUGE(downstream_cx_active)
+// clang-format on
+
+struct HttpStats {
+    HEIRLOOM_HTTP_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct ListenerStats {
+    HEIRLOOM_LISTENER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct ListenerHttpStats {
+    HEIRLOOM_LISTENER_HTTP_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct ListenerWorkerStats {
+    HEIRLOOM_LISTENER_WORKER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+
+// All that one listener counts on one worker.
+struct ConnectionManagerStats {
+    HttpStats http;
+    ListenerStats listener;
+    ListenerHttpStats listener_http;
+    ListenerWorkerStats worker;
+    stats::Gauge total_connections;  // server.total_connections
+};
+
+// `listener_name`: the stat prefix of the listener, or its address. `thread`: "worker_0", "main_thread". Main thread;
+// the first call for a listener is a few round trips to the owner of the segment.
+ConnectionManagerStats make_connection_manager_stats(stats::Registrar& registrar, std::string_view listener_name,
+                                                     std::string_view stat_prefix, std::string_view thread);
+
+// rq_completed and rq_<n>xx of both trees.
+void count_response(const ConnectionManagerStats& stats, uint16_t code);
+
+}  // namespace heirloom::connection_manager

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/connection_manager/connection_set.h"
+
+namespace heirloom::connection_manager {
+namespace {
+
+constexpr size_t kFreeStreams = 256;  // what a burst leaves behind is given back
+
+}  // namespace
+
+ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move(config)) {
+    const config::HttpConnectionManagerConfig& http = *config_.http;
+    codec_settings_.max_headers_bytes = http.max_request_headers_kb * 1024;
+    codec_settings_.max_headers_count = http.max_headers_count;
+    codec_settings_.enable_trailers = http.enable_trailers;
+    codec_settings_.accept_http10 = http.accept_http10;
+    codec_settings_.default_host_for_http10 = http.default_host_for_http10;
+    codec_settings_.allow_absolute_url = http.allow_absolute_url;
+    codec_settings_.proxy_100_continue = http.proxy_100_continue;
+    wants_peer_ = http.use_remote_address || !config_.access_log.empty();
+}
+
+ConnectionSet::~ConnectionSet() {
+    close_now();
+    put_streams_away();
+}
+
+void ConnectionSet::accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_length) {
+    shm::SocketAddress address;
+    if (wants_peer_) address = shm::from_sockaddr(peer, peer_length);
+    auto connection = std::make_unique<ConnectionManager>(*this, std::move(fd), wants_peer_ ? &address : nullptr);
+    if (!connection->start()) return;
+    connections_.push_back(*connection.release());  // owned by the list until remove()
+    if (on_change_) on_change_(connections_.size());
+}
+
+void ConnectionSet::remove(ConnectionManager& connection) {
+    connections_.remove(connection);
+    config_.loop.destroy_later(std::unique_ptr<network::Deferred>(&connection));
+    if (on_change_) on_change_(connections_.size());
+}
+
+void ConnectionSet::announce_close() {
+    for (auto* one = connections_.front(); one; one = connections_.next(*one)) one->announce_close();
+}
+
+void ConnectionSet::close_idle() {
+    for (auto* one = connections_.front(); one;) {
+        auto* const next = connections_.next(*one);
+        one->close_idle();
+        one = next;
+    }
+}
+
+void ConnectionSet::close_now() {
+    while (ConnectionManager* one = connections_.front()) one->close_now();
+}
+
+Stream& ConnectionSet::acquire_stream() {
+    if (free_.empty()) return *new Stream();
+    Stream& stream = *free_.back().release();
+    free_.pop_back();
+    return stream;
+}
+
+void ConnectionSet::release_stream(Stream& stream) {
+    if (over_.empty()) {
+        config_.loop.run_later([this] { put_streams_away(); });
+    }
+    over_.push_back(&stream);
+}
+
+void ConnectionSet::put_streams_away() {
+    for (size_t i = 0; i < over_.size(); ++i) {  // a handler's end may end another stream
+        std::unique_ptr<Stream> stream(over_[i]);
+        stream->put_away();
+        if (free_.size() < kFreeStreams) free_.push_back(std::move(stream));
+    }
+    over_.clear();
+}
+
+}  // namespace heirloom::connection_manager

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// ConnectionSet: the connections of one listener on one worker, and the streams they use in turn. Belongs to the
+// worker's thread; outlives its connections.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/connection_manager/connection_manager.h"
+
+namespace heirloom::connection_manager {
+
+class ConnectionSet {
+  public:
+    explicit ConnectionSet(ConnectionManagerConfig config);
+    // REQUIRES: the loop does not run any more, or close_now() was called and the iteration has ended.
+    ~ConnectionSet();
+    ConnectionSet(const ConnectionSet&) = delete;
+    ConnectionSet& operator=(const ConnectionSet&) = delete;
+
+    // Takes over an accepted connection (non-blocking). `peer` as accept gave it.
+    void accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_length);
+    size_t size() const { return connections_.size(); }
+    // Called when a connection was made or has ended, with the new size.
+    void on_change(std::function<void(size_t)> callback) { on_change_ = std::move(callback); }
+
+    // See ConnectionManager for the order of a polite end.
+    void announce_close();
+    void close_idle();
+    void close_now();
+
+    // For connections and streams.
+    const ConnectionManagerConfig& config() const { return config_; }
+    const http::Http1Settings& codec_settings() const { return codec_settings_; }
+    Stream& acquire_stream();
+    // The stream is over; it is re-used after this iteration.
+    void release_stream(Stream& stream);
+    void remove(ConnectionManager& connection);
+
+  private:
+    void put_streams_away();
+
+    ConnectionManagerConfig config_;
+    http::Http1Settings codec_settings_;
+    bool wants_peer_;
+    upstream::IntrusiveList<ConnectionManager, &ConnectionManager::hook> connections_;
+    std::function<void(size_t)> on_change_;
+    std::vector<std::unique_ptr<Stream>> free_;
+    std::vector<Stream*> over_;
+};
+
+}  // namespace heirloom::connection_manager

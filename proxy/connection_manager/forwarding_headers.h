@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to header fields on their way through, in Envoy's order: hop-by-hop fields go, who asked and by what
+// (x-forwarded-for, -proto), the request id, fields that only insiders may send. Both directions. No state but the
+// worker's random numbers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/config/snapshot.h"
+#include "proxy/connection_manager/random.h"
+#include "proxy/http/headers.h"
+#include "shm/socket_name.h"
+
+namespace heirloom::connection_manager {
+
+struct ForwardingRules {
+    const config::HttpConnectionManagerConfig& config;
+    std::string_view own_address;  // IP appended to x-forwarded-for for a loopback peer
+};
+
+// Is it refused before anything else is looked at? Status 0: no. `details` as Envoy names them.
+struct Refusal {
+    uint16_t status = 0;
+    std::string_view body;
+    std::string_view details;
+};
+// Target and authority. REQUIRES: the codec has checked the syntax.
+Refusal check_target(const http::HeaderMap& headers);
+
+// An upgrade or CONNECT that this proxy would have to take part in (`h2c` is ignored, as HTTP says).
+bool asks_for_upgrade(const http::HeaderMap& headers);
+
+// `connection` without the tokens: does it hold `token` (lower case)?
+bool has_token(std::string_view list, std::string_view token);
+
+// Changes a request. `peer` null: unix socket or unknown. `client` receives "ip:port" of the trusted client when
+// x-forwarded-for names one that is not the peer. Returns false when `connection` names a field that must not be
+// dropped (the request is malformed).
+bool prepare_request(http::HeaderMap& headers, const ForwardingRules& rules, const shm::SocketAddress* peer,
+                     Random& random, std::string& client);
+
+// Changes a response: hop-by-hop fields go, server and date come. `request_id` is added when not empty.
+// `date` is copied. `local`: made here, not upstream.
+void prepare_response(http::HeaderMap& headers, const config::HttpConnectionManagerConfig& config,
+                      std::string_view date, std::string_view request_id, bool local);
+
+// First address of this host that is not loopback, of that family; "127.0.0.1" or "::1" when there is none.
+std::string find_own_address(bool v6);
+
+}  // namespace heirloom::connection_manager

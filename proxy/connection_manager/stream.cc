@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/connection_manager/stream.h"
+
+#include "proxy/connection_manager/connection_set.h"
+#include "proxy/connection_manager/forwarding_headers.h"
+#include "proxy/connection_manager/local_reply.h"
+#include "proxy/http/date.h"
+
+namespace heirloom::connection_manager {
+
+using http::HeaderId;
+using http::ResponseFlag;
+using std::chrono::milliseconds;
+
+void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder) {
+    const ConnectionManagerConfig& config = connection.config();
+    connection_ = &connection;
+    encoder_ = encoder;
+    request_headers_ = &no_headers_;
+    response_headers_ = nullptr;
+    response_trailers_ = nullptr;
+    request_complete_ = false;
+    response_complete_ = false;
+    head_request_ = false;
+
+    config.stats.http.downstream_rq_total.add();
+    config.stats.http.downstream_rq_http1_total.add();
+    config.stats.http.downstream_rq_active.add();
+
+    info_.reset();
+    info_.start = config.loop.now();
+    info_.start_wall = config.loop.wall_now();
+    info_.connection_id = connection.connection().id();
+    info_.filter_chain_name = config.filter_chain_name;
+    if (!config.access_log.empty()) {
+        info_.downstream_direct_remote = connection.peer_address();
+        info_.downstream_local = connection.local_address();
+    }
+    set_idle_timeout(config.http->stream_idle_timeout);
+    if (config.http->request_timeout.count() > 0) {
+        request_timer_.arm(config.loop.timers(), config.http->request_timeout);
+    }
+}
+
+network::EventLoop& Stream::loop() { return connection_->config().loop; }
+
+void Stream::set_idle_timeout(milliseconds timeout) {
+    idle_timeout_ = timeout;
+    if (timeout.count() == 0) idle_timer_.cancel();
+    touch();
+}
+
+void Stream::touch() {
+    if (idle_timeout_.count() > 0) idle_timer_.arm(loop().timers(), idle_timeout_);
+}
+
+// --- request ---------------------------------------------------------------------------------------------------------
+
+void Stream::on_request_headers(http::HeaderMap& headers, http::Protocol protocol, bool end_stream) {
+    request_headers_ = &headers;
+    info_.protocol = protocol;
+    head_request_ = headers.get(HeaderId::method) == "HEAD";
+    if (end_stream) note_request_complete();
+    if (!admit(headers)) return;
+    handler_ = connection_->config().handlers.make_handler(*this);
+    handler_->on_request_headers(headers, end_stream);
+}
+
+// Answers and returns false when the request is not for a handler to see.
+bool Stream::admit(http::HeaderMap& headers) {
+    const ConnectionManagerConfig& config = connection_->config();
+    if (const Refusal refusal = check_target(headers); refusal.status != 0) {
+        if (refusal.details == "absolute_path_rejected") config.stats.http.downstream_rq_non_relative_path.add();
+        if (refusal.details == "path_normalization_failed") {
+            config.stats.http.downstream_rq_failed_path_normalization.add();
+        }
+        send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
+        return false;
+    }
+    const bool upgrade = asks_for_upgrade(headers);
+    const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->peer_address() : nullptr;
+    if (!prepare_request(headers, {*config.http, config.own_address}, peer, config.random, info_.downstream_remote)) {
+        config.stats.http.downstream_cx_protocol_error.add();
+        refuse(400, text_of_refusal(400), "http1.connection_header_rejected");
+        return false;
+    }
+    if (upgrade) {
+        config.stats.http.downstream_rq_ws_on_non_ws_route.add();
+        send_local_reply(403, "", "upgrade_failed", nullptr);
+        return false;
+    }
+    return true;
+}
+
+void Stream::note_request_complete() {
+    request_complete_ = true;
+    request_timer_.cancel();
+    info_.request_end = loop().now();
+}
+
+void Stream::on_request_body(network::Buffer& data, bool end_stream) {
+    if (over() || !handler_) return data.clear();
+    info_.bytes_received += data.size();
+    touch();
+    if (end_stream) note_request_complete();
+    handler_->on_request_body(data, end_stream);
+}
+
+void Stream::on_request_trailers(http::HeaderMap& trailers) {
+    if (over() || !handler_) return;
+    touch();
+    note_request_complete();
+    handler_->on_request_trailers(trailers);
+}
+
+void Stream::on_stream_reset(http::StreamReset) { disconnected(false); }
+
+void Stream::disconnected(bool local) {
+    if (over()) return;
+    connection_->config().stats.http.downstream_rq_rx_reset.add();
+    info_.set_flag(ResponseFlag::downstream_connection_termination);
+    info_.response_code_details = local ? "downstream_local_disconnect" : "downstream_remote_disconnect";
+    finish();
+}
+
+void Stream::pause_reading() {
+    if (over()) return;
+    connection_->config().stats.http.downstream_flow_control_paused_reading_total.add();
+    encoder_->request_flow().pause_reading();
+}
+
+void Stream::resume_reading() {
+    if (over()) return;
+    connection_->config().stats.http.downstream_flow_control_resumed_reading_total.add();
+    encoder_->request_flow().resume_reading();
+}
+
+// --- response --------------------------------------------------------------------------------------------------------
+
+void Stream::send_interim(uint16_t status, const http::HeaderMap& headers) {
+    if (over() || response_started()) return;
+    count_response(connection_->config().stats, status);
+    encoder_->encode_interim(status, headers);
+}
+
+void Stream::send_headers(http::HeaderMap& headers, bool end_stream) {
+    if (over() || response_started()) return;
+    start_response(headers, end_stream, false);
+}
+
+void Stream::begin_response(http::HeaderMap& headers, bool local) {
+    const ConnectionManagerConfig& config = connection_->config();
+    const std::string_view request_id = config.http->always_set_request_id_in_response
+                                            ? request_headers_->get(HeaderId::x_request_id)
+                                            : std::string_view();
+    prepare_response(headers, *config.http, http::http_date(config.loop.wall_now()), request_id, local);
+    response_headers_ = &headers;
+    uint16_t code = 0;
+    for (const char digit : headers.get(HeaderId::status).substr(0, 3)) {
+        code = static_cast<uint16_t>(code * 10 + (digit - '0'));
+    }
+    info_.response_code = code;
+    count_response(config.stats, code);
+}
+
+void Stream::start_response(http::HeaderMap& headers, bool end_stream, bool local) {
+    begin_response(headers, local);
+    touch();
+    response_complete_ = end_stream;
+    encoder_->encode_headers(headers, end_stream, connection_->decide_close(request_complete_));
+}
+
+void Stream::send_body(network::Buffer& data, bool end_stream) {
+    if (over() || !response_started() || response_complete_) return data.clear();
+    if (!head_request_) info_.bytes_sent += data.size();
+    touch();
+    response_complete_ = end_stream;
+    encoder_->encode_body(data, end_stream);
+}
+
+void Stream::send_trailers(http::HeaderMap& trailers) {
+    if (over() || !response_started() || response_complete_) return;
+    response_trailers_ = &trailers;
+    response_complete_ = true;
+    encoder_->encode_trailers(trailers);
+}
+
+void Stream::send_local_reply(uint16_t status, std::string_view body, std::string_view details,
+                              const http::HeaderMap* add) {
+    if (over()) return;
+    info_.response_code_details = details;
+    if (response_started()) return reset(http::StreamReset::local);
+    body = make_local_reply(local_reply_, *request_headers_, status, body, add);
+    const bool end_stream = body.empty() || head_request_;
+    start_response(local_reply_, end_stream, true);
+    if (end_stream || over()) return;
+    network::Buffer buffer;
+    buffer.append(body);
+    send_body(buffer, true);
+}
+
+void Stream::reset(http::StreamReset) {
+    if (over() || response_complete_) return;
+    ConnectionManager& connection = *connection_;
+    connection.config().stats.http.downstream_rq_tx_reset.add();
+    finish();
+    connection.close_after_response();
+}
+
+void Stream::on_write_buffer_high() {
+    if (handler_ && !over()) handler_->on_response_flow_high();
+}
+
+void Stream::on_write_buffer_low() {
+    if (over()) return;
+    touch();  // the client takes bytes: it is slow, not gone
+    if (handler_) handler_->on_response_flow_low();
+}
+
+// --- refusals and timeouts -------------------------------------------------------------------------------------------
+
+void Stream::refuse(uint16_t status, std::string_view text, std::string_view details) {
+    if (over()) return;
+    info_.set_flag(ResponseFlag::downstream_protocol_error);
+    send_local_reply(status, text, details, nullptr);
+}
+
+void Stream::refuse_without_codec(uint16_t status, std::string_view text, std::string_view details) {
+    text = make_local_reply(local_reply_, *request_headers_, status, text, nullptr);
+    begin_response(local_reply_, true);
+    info_.response_code_details = details;
+    info_.bytes_sent = text.size();
+    write_local_reply(connection_->connection().write_buffer(), local_reply_, text);
+    finish();
+}
+
+void Stream::on_idle(void* self) {
+    auto& stream = *static_cast<Stream*>(self);
+    if (stream.over()) return;
+    stream.connection_->config().stats.http.downstream_rq_idle_timeout.add();
+    stream.info_.set_flag(ResponseFlag::stream_idle_timeout);
+    stream.time_out("stream timeout", "stream_idle_timeout");
+}
+
+void Stream::on_request_timeout(void* self) {
+    auto& stream = *static_cast<Stream*>(self);
+    if (stream.over()) return;
+    stream.connection_->config().stats.http.downstream_rq_timeout.add();
+    stream.time_out("request timeout", "request_overall_timeout");
+}
+
+void Stream::time_out(std::string_view text, std::string_view details) {
+    send_local_reply(request_complete_ ? 504 : 408, text, details, nullptr);
+}
+
+// --- end -------------------------------------------------------------------------------------------------------------
+
+void Stream::complete() {
+    if (over()) return;
+    if (!request_complete_) connection_->config().stats.http.downstream_rq_response_before_rq_complete.add();
+    finish();
+}
+
+void Stream::finish() {
+    ConnectionManager& connection = *connection_;
+    const ConnectionManagerConfig& config = connection.config();
+    info_.end = config.loop.now();
+    config.stats.http.downstream_rq_active.sub();
+    if (info_.response_code != 0) {
+        const auto took = std::chrono::duration_cast<milliseconds>(*info_.end - info_.start);
+        config.stats.http.downstream_rq_time.record(static_cast<uint64_t>(took.count()));
+    }
+    if (!config.access_log.empty()) {
+        info_.request_headers_bytes = request_headers_->byte_size();
+        if (response_headers_) info_.response_headers_bytes = response_headers_->byte_size();
+        config.access_log.log({info_, *request_headers_, response_headers_, response_trailers_});
+    }
+    request_timer_.cancel();
+    connection_ = nullptr;
+    encoder_ = nullptr;
+    request_headers_ = &no_headers_;
+    response_trailers_ = nullptr;
+    if (handler_) handler_->on_destroy();
+    connection.set().release_stream(*this);
+}
+
+void Stream::put_away() {
+    handler_.reset();
+    response_headers_ = nullptr;
+}
+
+}  // namespace heirloom::connection_manager
