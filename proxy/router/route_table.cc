@@ -44,15 +44,18 @@ std::shared_ptr<const RouteTable> RouteTable::compile(
     return std::shared_ptr<const RouteTable>(new RouteTable(std::move(config)));
 }
 
-void RouteTable::add_wildcard(std::vector<Wildcards>& list, std::string fixed, const config::VirtualHostConfig* host) {
+void RouteTable::add_wildcard(std::vector<Wildcards>& list, std::string fixed, const Host* host) {
     auto same = std::find_if(list.begin(), list.end(), [&](const Wildcards& w) { return w.length == fixed.size(); });
     if (same == list.end()) same = list.insert(list.end(), Wildcards{fixed.size(), {}});
     same->domains.emplace(std::move(fixed), host);
 }
 
 RouteTable::RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config) : config_(std::move(config)) {
-    for (const config::VirtualHostConfig& host : config_->routes.virtual_hosts) {
-        for (const std::string& configured : host.domains) {
+    hosts_.reserve(config_->routes.virtual_hosts.size());  // the maps point into it
+    for (const config::VirtualHostConfig& with : config_->routes.virtual_hosts) {
+        const Host& host = hosts_.emplace_back(Host{&with, route_count_});
+        route_count_ += static_cast<uint32_t>(with.routes.size());
+        for (const std::string& configured : with.domains) {
             std::string domain = lower_case(configured);
             if (domain == "*") {
                 any_ = &host;
@@ -72,7 +75,7 @@ RouteTable::RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig
     only_any_ = exact_.empty() && suffixes_.empty() && prefixes_.empty();
 }
 
-const config::VirtualHostConfig* RouteTable::find_virtual_host(std::string_view authority) const {
+const RouteTable::Host* RouteTable::find_host(std::string_view authority) const {
     if (only_any_ || authority.empty()) return any_;
     std::array<char, kInlineAuthority> small;
     std::string large;
@@ -101,12 +104,16 @@ const config::VirtualHostConfig* RouteTable::find_virtual_host(std::string_view 
 
 RouteMatched RouteTable::find(std::string_view authority, std::string_view path) const {
     RouteMatched result;
-    result.virtual_host = find_virtual_host(authority);
-    if (!result.virtual_host) return result;
-    for (const config::RouteConfig& route : result.virtual_host->routes) {
-        if (!matches(route.match, path)) continue;
-        result.route = &route;
-        break;
+    const Host* const host = find_host(authority);
+    if (!host) return result;
+    result.virtual_host = host->config;
+    result.index = host->first_route;
+    for (const config::RouteConfig& route : host->config->routes) {
+        if (matches(route.match, path)) {
+            result.route = &route;
+            break;
+        }
+        ++result.index;
     }
     return result;
 }

@@ -20,6 +20,7 @@ namespace heirloom::router {
 struct RouteMatched {
     const config::VirtualHostConfig* virtual_host = nullptr;  // null: no virtual host
     const config::RouteConfig* route = nullptr;               // null: no route (404, NR)
+    uint32_t index = 0;                                       // of the route, counted over all virtual hosts
 };
 
 // Does `match` take `path` (as in `:path`, query included)?
@@ -30,29 +31,39 @@ class RouteTable {
     // Keeps the configuration alive. Domains are valid and unique (config/ checks).
     static std::shared_ptr<const RouteTable> compile(std::shared_ptr<const config::HttpConnectionManagerConfig> config);
 
+    // Routes of all virtual hosts: what `index` counts.
+    uint32_t route_count() const { return route_count_; }
+
     // The result lives as long as the table. `authority` may be empty, in any case, with a port.
     RouteMatched find(std::string_view authority, std::string_view path) const;
 
   private:
     explicit RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config);
-    const config::VirtualHostConfig* find_virtual_host(std::string_view authority) const;
+
+    struct Host {
+        const config::VirtualHostConfig* config;
+        uint32_t first_route;
+    };
+    const Host* find_host(std::string_view authority) const;
 
     struct Hash {
         using is_transparent = void;
         size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
     };
-    using Domains = std::unordered_map<std::string, const config::VirtualHostConfig*, Hash, std::equal_to<>>;
+    using Domains = std::unordered_map<std::string, const Host*, Hash, std::equal_to<>>;
     struct Wildcards {
         size_t length;    // of the fixed part
         Domains domains;  // fixed part -> virtual host
     };
-    static void add_wildcard(std::vector<Wildcards>& list, std::string fixed, const config::VirtualHostConfig* host);
+    static void add_wildcard(std::vector<Wildcards>& list, std::string fixed, const Host* host);
 
     std::shared_ptr<const config::HttpConnectionManagerConfig> config_;
+    std::vector<Host> hosts_;
     Domains exact_;
     std::vector<Wildcards> suffixes_;  // longest first
     std::vector<Wildcards> prefixes_;  // longest first
-    const config::VirtualHostConfig* any_ = nullptr;
+    const Host* any_ = nullptr;
+    uint32_t route_count_ = 0;
     bool only_any_ = false;  // the usual case: nothing to hash
 };
 

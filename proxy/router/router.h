@@ -14,8 +14,8 @@
 namespace heirloom::router {
 
 // `table` is compiled once per snapshot (RouteTable::compile) and shared by the workers.
-std::unique_ptr<http::StreamHandlerFactory> make_router(std::shared_ptr<const config::HttpConnectionManagerConfig> config,
-                                                        std::shared_ptr<const RouteTable> table, RouterStats stats,
-                                                        upstream::WorkerClusters& clusters);
+std::unique_ptr<http::StreamHandlerFactory> make_router(
+    std::shared_ptr<const config::HttpConnectionManagerConfig> config, std::shared_ptr<const RouteTable> table,
+    RouterStats stats, upstream::WorkerClusters& clusters);
 
 }  // namespace heirloom::router

@@ -19,6 +19,8 @@ class UpstreamTransport {
     virtual bool reused() const = 0;
     // Not one byte of this stream has reached the socket: the request was certainly not processed.
     virtual bool nothing_sent() const = 0;
+    // Not one byte has come back.
+    virtual bool nothing_received() const = 0;
 };
 
 class PoolCallbacks {

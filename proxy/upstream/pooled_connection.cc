@@ -41,6 +41,7 @@ http::RequestEncoder& PooledConnection::attach(http::ResponseDecoder& decoder) {
     state_ = State::busy;
     ++requests_;
     sent_before_ = connection_->bytes_sent();
+    received_before_ = connection_->bytes_received();
     return codec_->new_stream(decoder);
 }
 

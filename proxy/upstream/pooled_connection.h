@@ -39,6 +39,7 @@ class PooledConnection final : public network::Deferred,
     const shm::SocketAddress& local_address() override { return connection_->local_address(); }
     bool reused() const override { return requests_ > 1; }
     bool nothing_sent() const override { return connection_->bytes_sent() == sent_before_; }
+    bool nothing_received() const override { return connection_->bytes_received() == received_before_; }
 
     ListHook<PooledConnection> pool_hook;
     ListHook<PooledConnection> idle_hook;
@@ -66,7 +67,8 @@ class PooledConnection final : public network::Deferred,
     network::Timer idle_timer_;
     std::chrono::steady_clock::time_point started_;
     uint64_t requests_ = 0;
-    uint64_t sent_before_ = 0;       // bytes on the socket before the current request
+    uint64_t sent_before_ = 0;  // bytes on the socket before the current request
+    uint64_t received_before_ = 0;
     uint64_t counted_received_ = 0;  // already in the stats
     uint64_t counted_sent_ = 0;
     State state_ = State::connecting;

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/router/router_filter.h"
+
+#include <sys/uio.h>
+
+#include <array>
+#include <charconv>
+
+#include "proxy/router/rewrite.h"
+#include "proxy/router/upstream_failure.h"
+
+namespace heirloom::router {
+
+using http::HeaderId;
+using http::ResponseFlag;
+using http::StreamReset;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr size_t kReplayBytes = 16 * 1024;
+constexpr size_t kHeldBytes = 64 * 1024;  // while there is no connection yet
+
+bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
+    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" ||
+           method == "DELETE";
+}
+
+uint16_t read_status(const http::HeaderMap& headers) {
+    const std::string_view text = headers.get(HeaderId::status);
+    uint16_t status = 0;
+    std::from_chars(text.data(), text.data() + text.size(), status);
+    return status;
+}
+
+void set_number(http::HeaderMap& headers, HeaderId id, int64_t value) {
+    std::array<char, 24> text;
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    headers.set(id, {text.data(), static_cast<size_t>(end - text.data())});
+}
+
+}  // namespace
+
+RouterFilter::RouterFilter(RouterContext& context, http::DownstreamStream& stream)
+    : context_(context), stream_(stream), route_timer_(&on_route_timeout, this) {}
+
+RouterFilter::~RouterFilter() = default;
+
+// --- request
+// -----------------------------------------------------------------------------------------------------------
+
+void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream) {
+    headers_ = &headers;
+    context_.stats.rq_total.add();
+    const RouteMatched matched = context_.table->find(headers.get(HeaderId::authority), headers.get(HeaderId::path));
+    http::StreamInfo& info = stream_.info();
+    if (matched.virtual_host) info.virtual_host = matched.virtual_host->name;
+    if (!matched.route) {
+        context_.stats.no_route.add();
+        info.set_flag(ResponseFlag::no_route_found);
+        return reply(404, {}, "route_not_found");
+    }
+    info.route_name = matched.route->name;
+    if (!matched.route->forward) return answer_here(*matched.route);
+    action_ = &*matched.route->forward;
+    rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
+    if (action_->idle_timeout) stream_.set_idle_timeout(*action_->idle_timeout);
+    if (end_stream) complete_request();
+    forward(matched.index);
+}
+
+void RouterFilter::answer_here(const config::RouteConfig& route) {
+    context_.stats.rq_direct_response.add();
+    const config::RedirectAction none;
+    const config::RedirectAction& redirect = route.redirect ? *route.redirect : none;
+    if (route.redirect) {
+        context_.stats.rq_redirect.add();
+        if (redirect.prefix_rewrite)
+            rewrite_prefix(*headers_, route.match, *redirect.prefix_rewrite, !context_.config->suppress_envoy_headers);
+    }
+    const uint16_t status = route.redirect ? redirect.status : route.direct_response->status;
+    const std::string_view body = route.redirect ? std::string_view() : route.direct_response->body;
+    http::HeaderMap add;
+    if (status == 201 || status / 100 == 3) add.add_copy(HeaderId::location, redirect_location(*headers_, redirect));
+    reply(status, body, "direct_response", &add);
+}
+
+void RouterFilter::forward(uint32_t route_index) {
+    upstream::WorkerCluster*& known = context_.cluster_of_route[route_index];
+    if (!known) known = context_.clusters.find(action_->cluster);
+    cluster_ = known;
+    if (!cluster_) {
+        context_.stats.no_cluster.add();
+        stream_.info().set_flag(ResponseFlag::no_cluster_found);
+        return reply(action_->cluster_not_found_status, {}, "cluster_not_found");
+    }
+    const config::ClusterConfig& config = cluster_->config();
+    stream_.info().upstream_cluster = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+    start_attempt(false);
+}
+
+void RouterFilter::start_attempt(bool fresh) {
+    http::StreamInfo& info = stream_.info();
+    ++attempt_;
+    endpoint_ = cluster_->choose();
+    if (!endpoint_) {
+        info.set_flag(ResponseFlag::no_healthy_upstream);
+        count_response(503);
+        return reply(503, "no healthy upstream", "no_healthy_upstream");
+    }
+    info.upstream_attempts = attempt_;
+    info.upstream_host = &endpoint_.endpoint().address();
+    info.upstream_host_name = endpoint_.endpoint().hostname();
+    if (action_->timeout.count() > 0 && !context_.config->suppress_envoy_headers) {
+        // Of a repetition: what is left.
+        const milliseconds used = request_complete_ ? since_request() : milliseconds(0);
+        set_number(*headers_, HeaderId::x_envoy_expected_rq_timeout_ms,
+                   std::max<int64_t>((action_->timeout - used).count(), 1));
+    }
+    const upstream::Acquired acquired = cluster_->acquire(endpoint_, *this, *this, fresh);
+    if (acquired.failure) return fail(*acquired.failure, {});
+    ticket_ = acquired.ticket;
+    if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);
+}
+
+void RouterFilter::on_pool_ready(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) {
+    ticket_ = nullptr;
+    send_request(encoder, transport);
+}
+
+void RouterFilter::on_pool_failure(StreamReset reason, std::string_view transport_failure) {
+    ticket_ = nullptr;
+    fail(reason, transport_failure);
+}
+
+void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) {
+    encoder_ = &encoder;
+    transport_ = &transport;
+    stream_.info().upstream_local = transport.local_address();
+    const bool end_stream = request_complete_ && held_.empty() && !trailers_;
+    const uint32_t attempt = attempt_;
+    encoder.encode_headers(*headers_, end_stream);
+    // Encoding may have ended the attempt, or begun another.
+    if (!encoder_ || attempt != attempt_) return;
+    if (end_stream) {
+        stream_.info().upstream_request_end = stream_.loop().now();
+        return;
+    }
+    send_held_body();
+}
+
+void RouterFilter::send_held_body() {
+    const bool end_stream = request_complete_ && !trailers_;
+    const uint32_t attempt = attempt_;
+    if (!held_.empty() || end_stream) {
+        remember(held_);
+        encoder_->encode_body(held_, end_stream);
+    }
+    if (encoder_ && attempt == attempt_) {
+        if (trailers_) encoder_->encode_trailers(*trailers_);
+        if (request_complete_) stream_.info().upstream_request_end = stream_.loop().now();
+    }
+    if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
+}
+
+void RouterFilter::on_request_body(network::Buffer& data, bool end_stream) {
+    if (end_stream) complete_request();
+    if (encoder_) {
+        remember(data);
+        encoder_->encode_body(data, end_stream);
+        if (end_stream) stream_.info().upstream_request_end = stream_.loop().now();
+    } else if (ticket_) {
+        held_.move_from(data);
+        if (held_.size() > kHeldBytes && !holding_) {
+            holding_ = true;
+            stream_.request_flow().pause_reading();
+        }
+    } else {
+        data.clear();  // answered already
+    }
+}
+
+void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
+    complete_request();
+    trailers_ = &trailers;
+    if (!encoder_) return;
+    encoder_->encode_trailers(trailers);
+    stream_.info().upstream_request_end = stream_.loop().now();
+}
+
+void RouterFilter::complete_request() {
+    request_complete_ = true;
+    request_complete_at_ = stream_.loop().now();
+    if (action_ && !done_ && action_->timeout.count() > 0) route_timer_.arm(stream_.loop().timers(), action_->timeout);
+}
+
+milliseconds RouterFilter::since_request() const {
+    return std::chrono::duration_cast<milliseconds>(stream_.loop().now() - request_complete_at_);
+}
+
+// Keeps a copy for the repetition; only a re-used connection may need one.
+void RouterFilter::remember(const network::Buffer& data) {
+    if (!replayable_ || data.empty()) return;
+    std::array<iovec, 16> pieces;
+    const int count = data.fill_iovec(pieces.data(), static_cast<int>(pieces.size()));
+    size_t bytes = 0;
+    for (int i = 0; i < count; ++i) bytes += pieces[static_cast<size_t>(i)].iov_len;
+    if (!transport_->reused() || replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
+        replayable_ = false;
+        replay_.clear();
+        return;
+    }
+    for (int i = 0; i < count; ++i) {
+        const iovec& piece = pieces[static_cast<size_t>(i)];
+        replay_.append(std::string_view(static_cast<const char*>(piece.iov_base), piece.iov_len));
+    }
+}
+
+void RouterFilter::on_request_flow_high() {
+    ++request_pauses_;
+    cluster_->stats().upstream_flow_control_backed_up_total.add();
+    stream_.request_flow().pause_reading();
+}
+
+void RouterFilter::on_request_flow_low() {
+    if (request_pauses_ == 0) return;
+    --request_pauses_;
+    cluster_->stats().upstream_flow_control_drained_total.add();
+    stream_.request_flow().resume_reading();
+}
+
+// --- response
+// ----------------------------------------------------------------------------------------------------------
+
+// 100 was answered by the connection manager; 102 and 103 are not forwarded, as in Envoy.
+void RouterFilter::on_interim(uint16_t, http::HeaderMap&) {}
+
+void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream) {
+    http::StreamInfo& info = stream_.info();
+    response_started_ = true;
+    replay_.clear();
+    info.upstream_response_start = stream_.loop().now();
+    info.response_code_details = "via_upstream";
+    count_response(read_status(headers));
+    if (attempt_ > 1) cluster_->stats().upstream_rq_retry_success.add();
+    if (request_complete_ && !context_.config->suppress_envoy_headers)
+        set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
+    if (end_stream) {
+        finish_response();
+    } else if (stream_.response_flow_high()) {
+        on_response_flow_high();
+    }
+    stream_.send_headers(headers, end_stream);
+}
+
+void RouterFilter::on_response_body(network::Buffer& data, bool end_stream) {
+    if (end_stream) finish_response();
+    stream_.send_body(data, end_stream);
+}
+
+void RouterFilter::on_response_trailers(http::HeaderMap& trailers) {
+    finish_response();
+    stream_.send_trailers(trailers);
+}
+
+void RouterFilter::finish_response() {
+    done_ = true;
+    route_timer_.cancel();
+    stream_.info().upstream_response_end = stream_.loop().now();
+    if (request_complete_) {
+        cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()));
+    } else {
+        // Answered before the request was over: the rest of it has no reader.
+        encoder_->reset(StreamReset::local);
+    }
+    leave_upstream();
+}
+
+void RouterFilter::on_stream_reset(StreamReset reason) {
+    if (may_repeat(reason)) return repeat();
+    fail(reason, {});
+}
+
+bool RouterFilter::may_repeat(StreamReset reason) const {
+    if (reason != StreamReset::connection_terminated || response_started_ || attempt_ > 1 || !transport_) return false;
+    if (!transport_->reused() || !transport_->nothing_received() || !replayable_) return false;
+    return is_idempotent(headers_->get(HeaderId::method)) || transport_->nothing_sent();
+}
+
+void RouterFilter::repeat() {
+    leave_upstream();
+    cluster_->stats().upstream_rq_retry.add();
+    held_.clear();
+    held_.move_from(replay_);
+    replayable_ = false;
+    start_attempt(true);
+}
+
+void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) {
+    http::StreamInfo& info = stream_.info();
+    leave_upstream();
+    info.set_flag(flag_of(reason));
+    info.details_storage = failure_details(reason, transport_failure, response_started_);
+    if (response_started_) {
+        context_.stats.rq_reset_after_downstream_response_started.add();
+        info.response_code_details = info.details_storage;
+        done_ = true;
+        route_timer_.cancel();
+        return stream_.reset(reason);
+    }
+    const uint16_t status = status_of(reason);
+    count_response(status);
+    http::HeaderMap add;
+    if (reason == StreamReset::overflow && !context_.config->suppress_envoy_headers)
+        add.add_copy(HeaderId::x_envoy_overloaded, "true");
+    reply(status, failure_body(reason, attempt_ > 1), info.details_storage, &add);
+}
+
+void RouterFilter::on_route_timeout(void* self) {
+    auto& router = *static_cast<RouterFilter*>(self);
+    router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
+    if (router.cluster_) router.cluster_->stats().upstream_rq_timeout.add();
+    if (router.endpoint_) router.endpoint_.numbers().rq_timeout.add();
+    if (router.response_started_) {
+        router.context_.stats.rq_reset_after_downstream_response_started.add();
+        router.stream_.info().response_code_details = "response_timeout";
+        router.stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
+        return;
+    }
+    router.count_response(504);
+    router.abandon_upstream();
+    router.release_request_flow();
+    router.reply(504, "upstream request timeout", "response_timeout");
+}
+
+void RouterFilter::reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add) {
+    done_ = true;
+    route_timer_.cancel();
+    held_.clear();
+    if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
+    stream_.send_local_reply(status, body, details, add);
+}
+
+void RouterFilter::count_response(uint16_t status) {
+    cluster_->stats().count_response(status);
+    if (endpoint_) (status >= 500 ? endpoint_.numbers().rq_error : endpoint_.numbers().rq_success).add();
+}
+
+// --- flow and end
+// ------------------------------------------------------------------------------------------------------
+
+void RouterFilter::on_response_flow_high() {
+    if (!encoder_) return;
+    cluster_->stats().upstream_flow_control_paused_reading_total.add();
+    encoder_->response_flow().pause_reading();
+}
+
+void RouterFilter::on_response_flow_low() {
+    if (!encoder_) return;
+    cluster_->stats().upstream_flow_control_resumed_reading_total.add();
+    encoder_->response_flow().resume_reading();
+}
+
+void RouterFilter::leave_upstream() {
+    encoder_ = nullptr;
+    transport_ = nullptr;
+    release_request_flow();
+}
+
+void RouterFilter::release_request_flow() {
+    while (request_pauses_ > 0) on_request_flow_low();
+}
+
+void RouterFilter::on_destroy() {
+    done_ = true;
+    route_timer_.cancel();
+    abandon_upstream();
+}
+
+void RouterFilter::abandon_upstream() {
+    if (upstream::PoolTicket* const ticket = std::exchange(ticket_, nullptr)) ticket->cancel();
+    if (http::RequestEncoder* const encoder = std::exchange(encoder_, nullptr)) {
+        cluster_->stats().upstream_rq_tx_reset.add();
+        encoder->reset(StreamReset::local);
+    }
+}
+
+}  // namespace heirloom::router

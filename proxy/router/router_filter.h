@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// RouterFilter: answers one stream by its route: here (redirect, direct response, an error) or from upstream.
+//
+//   request head -> route -> endpoint -> connection -> request streams out, response streams in -> done
+//
+// Bodies pass through as the buffers move; a slow side pauses the other by BodyFlow. The route timeout starts when the
+// request is complete.
+//
+// One retry is made without being configured, because only this proxy can know that it is safe: a connection from the
+// pool was closed by the upstream before it answered anything (typically its idle timeout, at the moment of our
+// request). It is repeated on a fresh connection, when the method is idempotent (RFC 9110 9.2.2) or nothing of the
+// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "proxy/http/stream.h"
+#include "proxy/network/timer_wheel.h"
+#include "proxy/router/route_table.h"
+#include "proxy/router/router_stats.h"
+#include "proxy/upstream/cluster_manager.h"
+#include "proxy/upstream/thread_pooled.h"
+
+namespace heirloom::router {
+
+// What the streams of one connection manager configuration share on one worker.
+struct RouterContext {
+    std::shared_ptr<const config::HttpConnectionManagerConfig> config;
+    std::shared_ptr<const RouteTable> table;
+    RouterStats stats;
+    upstream::WorkerClusters& clusters;
+    std::vector<upstream::WorkerCluster*> cluster_of_route;  // found at first use; clusters stay
+};
+
+class RouterFilter final : public http::StreamHandler,
+                           public upstream::ThreadPooled<RouterFilter>,
+                           private http::ResponseDecoder,
+                           private upstream::PoolCallbacks {
+  public:
+    RouterFilter(RouterContext& context, http::DownstreamStream& stream);
+    ~RouterFilter() override;
+
+    void on_request_headers(http::HeaderMap& headers, bool end_stream) override;
+    void on_request_body(network::Buffer& data, bool end_stream) override;
+    void on_request_trailers(http::HeaderMap& trailers) override;
+    void on_response_flow_high() override;
+    void on_response_flow_low() override;
+    void on_destroy() override;
+
+  private:
+    // http::ResponseDecoder
+    void on_interim(uint16_t status, http::HeaderMap& headers) override;
+    void on_response_headers(http::HeaderMap& headers, bool end_stream) override;
+    void on_response_body(network::Buffer& data, bool end_stream) override;
+    void on_response_trailers(http::HeaderMap& trailers) override;
+    void on_stream_reset(http::StreamReset reason) override;
+    void on_request_flow_high() override;
+    void on_request_flow_low() override;
+    // upstream::PoolCallbacks
+    void on_pool_ready(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) override;
+    void on_pool_failure(http::StreamReset reason, std::string_view transport_failure) override;
+
+    void answer_here(const config::RouteConfig& route);
+    void forward(uint32_t route_index);
+    void start_attempt(bool fresh);
+    void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
+    void send_held_body();
+    void remember(const network::Buffer& data);
+    void complete_request();
+    bool may_repeat(http::StreamReset reason) const;
+    void repeat();
+    void finish_response();
+    void fail(http::StreamReset reason, std::string_view transport_failure);
+    void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add = nullptr);
+    void leave_upstream();    // it has ended
+    void abandon_upstream();  // it has not: cancels or resets
+    void release_request_flow();
+    void count_response(uint16_t status);
+    std::chrono::milliseconds since_request() const;
+    static void on_route_timeout(void* self);
+
+    RouterContext& context_;
+    http::DownstreamStream& stream_;
+    http::HeaderMap* headers_ = nullptr;  // the request's; lives as long as the stream
+    http::HeaderMap* trailers_ = nullptr;
+    const config::ForwardAction* action_ = nullptr;
+    upstream::WorkerCluster* cluster_ = nullptr;
+    upstream::EndpointLease endpoint_;
+    upstream::PoolTicket* ticket_ = nullptr;            // waits for a connection
+    http::RequestEncoder* encoder_ = nullptr;           // a request is on a connection
+    upstream::UpstreamTransport* transport_ = nullptr;  // valid with encoder_
+    network::Buffer held_;                              // body that came before the connection
+    network::Buffer replay_;                            // copy of what was sent, while a repetition is possible
+    network::Timer route_timer_;
+    std::chrono::steady_clock::time_point request_complete_at_;
+    uint32_t attempt_ = 0;
+    uint32_t request_pauses_ = 0;
+    bool request_complete_ = false;
+    bool response_started_ = false;
+    bool replayable_ = true;  // replay_ holds all that was sent of the body
+    bool holding_ = false;    // held_ is full: the client waits
+    bool done_ = false;       // nothing more is expected from upstream
+};
+
+}  // namespace heirloom::router

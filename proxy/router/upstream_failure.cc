@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/router/upstream_failure.h"
+
+#include <algorithm>
+
+namespace heirloom::router {
+
+using http::ResponseFlag;
+using http::StreamReset;
+
+uint16_t status_of(StreamReset reason) { return reason == StreamReset::protocol_error ? 502 : 503; }
+
+ResponseFlag flag_of(StreamReset reason) {
+    switch (reason) {
+        case StreamReset::local:
+            return ResponseFlag::local_reset;
+        case StreamReset::remote:
+        case StreamReset::remote_refused:
+            return ResponseFlag::upstream_remote_reset;
+        case StreamReset::connection_terminated:
+            return ResponseFlag::upstream_connection_termination;
+        case StreamReset::connection_failed:
+        case StreamReset::connection_timeout:
+            return ResponseFlag::upstream_connection_failure;
+        case StreamReset::overflow:
+            return ResponseFlag::upstream_overflow;
+        case StreamReset::protocol_error:
+            return ResponseFlag::upstream_protocol_error;
+    }
+    return ResponseFlag::local_reset;
+}
+
+std::string failure_body(StreamReset reason, bool retried) {
+    std::string body = "upstream connect error or disconnect/reset before headers. ";
+    if (retried) body += "retried and the latest ";
+    body += "reset reason: ";
+    body += http::name_of(reason);
+    return body;
+}
+
+std::string failure_details(StreamReset reason, std::string_view transport_failure, bool response_started) {
+    std::string details =
+        response_started ? "upstream_reset_after_response_started{" : "upstream_reset_before_response_started{";
+    details += http::name_of(reason);
+    if (!transport_failure.empty()) {
+        details += '|';
+        details += transport_failure;
+    }
+    details += '}';
+    std::replace(details.begin(), details.end(), ' ', '_');
+    return details;
+}
+
+}  // namespace heirloom::router
