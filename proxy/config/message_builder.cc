@@ -187,16 +187,17 @@ void MessageBuilder::set_field(Message& message, const Field& field, const Node&
     };
     if (!field.is_repeated()) return set_one(node, path);
     const auto& reflection = *message.GetReflection();
-    const auto next = [&] { return path.item(static_cast<size_t>(reflection.FieldSize(message, &field))); };
-    if (node.kind != Node::Kind::list) return set_one(node, next());  // one value in place of a list
+    size_t index = static_cast<size_t>(reflection.FieldSize(message, &field));  // what a file before this one has given
+    if (node.kind != Node::Kind::list) return set_one(node, path.item(index));  // one value in place of a list
     if (!spend(node, path)) return;
     for (const Node* item : node.items) {
-        const Path at = next();
-        if (item->kind == Node::Kind::null) {
-            error(*item, at, "nothing in a list");
-        } else {
+        const Path at = path.item(index++);
+        if (item->kind != Node::Kind::null) {
             set_one(*item, at);
+            continue;
         }
+        error(*item, at, "nothing in a list");
+        if (is_message) reflection.AddMessage(&message, &field);  // so that the next ones keep their numbers
     }
 }
 

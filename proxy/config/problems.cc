@@ -158,10 +158,14 @@ void Problems::add(const Place& place, const Path& path, const std::string& what
 void Problems::syntax_error(const Document& source, Mark mark, const Path& path, const std::string& what) {
     const auto found = std::find(sources_.begin(), sources_.end(), &source);
     damaged_.push_back(path.parent());
+    broken_.push_back(path);
     add({static_cast<size_t>(found - sources_.begin()), mark, 0}, path, what);
 }
 
 void Problems::error(const Path& path, const std::string& what) {
+    for (const Path& broken : broken_) {
+        if (path.is_below(broken)) return;
+    }
     // An unknown field at the top says nothing about its siblings.
     static const Path top = Path().field("static_resources");
     for (const Path& damaged : damaged_) {

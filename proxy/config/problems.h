@@ -63,7 +63,8 @@ class Problems {
 
     std::vector<const Document*> sources_;
     std::vector<Problem> problems_;
-    std::vector<Path> damaged_;
+    std::vector<Path> broken_;   // of structural errors
+    std::vector<Path> damaged_;  // their parents
     std::vector<std::string> warnings_;
     size_t count_ = 0;
 };
