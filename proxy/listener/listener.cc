@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/listener/listener.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+namespace heirloom::listener {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryAfter{100};
+constexpr std::chrono::seconds kWarnEvery{60};
+
+bool is_shortage(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
+
+spdlog::logger& logger() {
+    const std::shared_ptr<spdlog::logger> named = spdlog::get("conn_handler");
+    return named ? *named : *spdlog::default_logger_raw();
+}
+
+}  // namespace
+
+ShardChoice choose_shards(size_t shard_count, uint32_t worker, uint32_t workers) {
+    ShardChoice choice;
+    if (shard_count == 0 || workers == 0) return choice;
+    choice.shared = shard_count < workers;
+    if (choice.shared) {
+        choice.shards.push_back(worker % shard_count);
+    } else {
+        for (size_t i = worker; i < shard_count; i += workers) choice.shards.push_back(i);
+    }
+    return choice;
+}
+
+Listener::Listener(network::EventLoop& loop, std::string name, std::span<const int> shards, bool shared,
+                   connection_manager::ConnectionSet& connections, FdReserve& reserve)
+    : loop_(loop),
+      name_(std::move(name)),
+      shared_(shared),
+      connections_(connections),
+      reserve_(reserve),
+      shards_(shards.size()) {
+    for (size_t i = 0; i < shards.size(); ++i) {
+        shards_[i].listener = this;
+        shards_[i].fd = shards[i];
+    }
+}
+
+Listener::~Listener() { stop(); }
+
+bool Listener::start() {
+    if (!polling_) polling_ = watch();
+    return polling_;
+}
+
+void Listener::stop() {
+    polling_ = false;
+    retry_.cancel();
+    unwatch();
+}
+
+bool Listener::watch() {
+    // A shared shard wakes one of the workers. An exclusive watch cannot be modified, so a pause removes the watch.
+    const uint32_t events = EPOLLIN | (shared_ ? EPOLLEXCLUSIVE : 0u);
+    for (Shard& shard : shards_) {
+        if (!shard.watched) shard.watched = loop_.add(shard.fd, events, &shard);
+        if (!shard.watched) {
+            unwatch();
+            return false;
+        }
+    }
+    return true;
+}
+
+void Listener::unwatch() {
+    for (Shard& shard : shards_) {
+        if (std::exchange(shard.watched, false)) loop_.remove(shard.fd, &shard);
+    }
+}
+
+void Listener::accept_one(int fd) {
+    sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    UniqueFd connection(::accept4(fd, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!connection) {
+        // Another worker was faster, the client has left, or the network spoke through accept (accept(2)): next event.
+        if (is_shortage(errno)) pause(errno);
+        return;
+    }
+    connections_.config().stats.listener.connections_accepted_per_socket_event.record(1);
+    connections_.accept(std::move(connection), reinterpret_cast<const sockaddr*>(&peer), length);
+}
+
+void Listener::pause(int error) {
+    unwatch();
+    reserve_.give_up();
+    retry_.arm(loop_.timers(), kRetryAfter);
+    connections_.config().stats.listener.downstream_accept_paused.add();
+    if (last_warning_ == std::chrono::steady_clock::time_point{} || loop_.now() - last_warning_ > kWarnEvery) {
+        last_warning_ = loop_.now();
+        SPDLOG_LOGGER_WARN(&logger(), "listener {}: accept: {}; connects wait until there is room again", name_,
+                           std::strerror(error));
+    }
+}
+
+void Listener::on_retry(void* self) {
+    auto& listener = *static_cast<Listener*>(self);
+    if (!listener.polling_) return;
+    if (!listener.reserve_.take() || !listener.watch()) listener.retry_.arm(listener.loop_.timers(), kRetryAfter);
+}
+
+}  // namespace heirloom::listener
