@@ -155,7 +155,7 @@ void handle_config_dump(const Request& request, Answer& answer) {
     } else if (contains(kEmptyLists, resource)) {
         writer.write_nothing();
     } else if (contains(kSingleFields, resource)) {
-        return refuse(answer, resource + " is not a repeated field. Use ?mask=" + resource + " to get only this field");
+        return refuse(answer, resource + " is not a repeated field");
     } else {
         answer.content_type = kText;
         answer.status = 404;

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/admin/fixture.h"
+
+namespace heirloom::admin {
+
+namespace {
+
+struct ResourcesFixture : AdminFixture {
+    config::ClusterConfig blue;
+
+    ResourcesFixture() {
+        blue.name = "blue";
+        blue.high_max_retries = 9;
+        upstream::ClusterStatus status{};
+        status.config = &blue;
+        status.endpoints.push_back({});
+        auto& endpoint = status.endpoints.back();
+        endpoint.address = *shm::make_ip_address("192.0.2.7", 8080);
+        endpoint.hostname = "blue.example";
+        endpoint.weight = 1;
+        endpoint.numbers.cx_total = 6;
+        endpoint.numbers.rq_active = 2;
+        server.running.push_back(status);
+        server.bound.push_back({"front", *shm::make_ip_address("127.0.0.1", 8443)});
+        server.bound.push_back({"side", *shm::make_unix_address("/run/side.sock")});
+
+        auto& dump = server.config.dump;
+        dump.bootstrap = R"({"node":{"id":"node-9"}})";
+        dump.clusters = {{"blue", R"({"name":"blue"})"}, {"green", R"({"name":"green"})"}};
+        dump.listeners = {{"front", R"({"name":"front"})"}};
+        dump.loaded = std::chrono::system_clock::time_point(std::chrono::milliseconds(1700000000123));
+    }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(ResourcesFixture, "clusters as text") {
+    const std::string expected = R"(blue::observability_name::blue
+blue::default_priority::max_connections::1024
+blue::default_priority::max_pending_requests::1024
+blue::default_priority::max_requests::1024
+blue::default_priority::max_retries::3
+blue::high_priority::max_connections::1024
+blue::high_priority::max_pending_requests::1024
+blue::high_priority::max_requests::1024
+blue::high_priority::max_retries::9
+blue::added_via_api::false
+blue::192.0.2.7:8080::cx_active::0
+blue::192.0.2.7:8080::cx_connect_fail::0
+blue::192.0.2.7:8080::cx_total::6
+blue::192.0.2.7:8080::rq_active::2
+blue::192.0.2.7:8080::rq_error::0
+blue::192.0.2.7:8080::rq_pending_active::0
+blue::192.0.2.7:8080::rq_success::0
+blue::192.0.2.7:8080::rq_timeout::0
+blue::192.0.2.7:8080::rq_total::0
+blue::192.0.2.7:8080::hostname::blue.example
+blue::192.0.2.7:8080::health_flags::healthy
+blue::192.0.2.7:8080::weight::1
+blue::192.0.2.7:8080::region::
+blue::192.0.2.7:8080::zone::
+blue::192.0.2.7:8080::sub_zone::
+blue::192.0.2.7:8080::canary::false
+blue::192.0.2.7:8080::priority::0
+blue::192.0.2.7:8080::success_rate::-1
+blue::192.0.2.7:8080::local_origin_success_rate::-1
+)";
+    CHECK(ask("/clusters") == expected);
+    CHECK(ask("/clusters?filter=green") == "");
+    CHECK(ask("/clusters?filter=[") == "Invalid re2 regex");
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "clusters as JSON") {
+    const std::string expected_begin = R"({
+ "cluster_statuses": [
+  {
+   "name": "blue",
+   "host_statuses": [
+    {
+     "address": {
+      "socket_address": {
+       "address": "192.0.2.7",
+       "port_value": 8080
+      }
+     },
+     "stats": [
+      {
+       "name": "cx_connect_fail"
+      },
+      {
+       "value": "6",
+       "name": "cx_total"
+      },
+)";
+    const std::string expected_end = R"(      {
+       "type": "GAUGE",
+       "value": "2",
+       "name": "rq_active"
+      },
+      {
+       "type": "GAUGE",
+       "name": "rq_pending_active"
+      }
+     ],
+     "health_status": {
+      "eds_health_status": "HEALTHY"
+     },
+     "weight": 1,
+     "hostname": "blue.example",
+     "locality": {}
+    }
+   ],
+   "circuit_breakers": {
+    "thresholds": [
+     {
+      "max_connections": 1024,
+      "max_pending_requests": 1024,
+      "max_requests": 1024,
+      "max_retries": 3
+     },
+     {
+      "priority": "HIGH",
+      "max_connections": 1024,
+      "max_pending_requests": 1024,
+      "max_requests": 1024,
+      "max_retries": 9
+     }
+    ]
+   },
+   "observability_name": "blue"
+  }
+ ]
+}
+)";
+    const std::string json = ask("/clusters?format=json");
+    CHECK(json.starts_with(expected_begin));
+    CHECK(json.ends_with(expected_end));
+    server.running.clear();
+    CHECK(ask("/clusters?format=json") == "{}\n");
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "listeners") {
+    CHECK(ask("/listeners") == "front::127.0.0.1:8443\nside::/run/side.sock\n");
+    CHECK(ask("/listeners?format=json") == R"({
+ "listener_statuses": [
+  {
+   "name": "front",
+   "local_address": {
+    "socket_address": {
+     "address": "127.0.0.1",
+     "port_value": 8443
+    }
+   }
+  },
+  {
+   "name": "side",
+   "local_address": {
+    "pipe": {
+     "path": "/run/side.sock"
+    }
+   }
+  }
+ ]
+}
+)");
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "config_dump") {
+    server.config.dump.clusters.pop_back();
+    CHECK(ask("/config_dump") == R"({
+ "configs": [
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+   "bootstrap": {
+    "node": {
+     "id": "node-9"
+    }
+   },
+   "last_updated": "2023-11-14T22:13:20.123Z"
+  },
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump",
+   "static_clusters": [
+    {
+     "cluster": {
+      "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+      "name": "blue"
+     },
+     "last_updated": "2023-11-14T22:13:20.123Z"
+    }
+   ]
+  },
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump",
+   "static_listeners": [
+    {
+     "listener": {
+      "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
+      "name": "front"
+     },
+     "last_updated": "2023-11-14T22:13:20.123Z"
+    }
+   ]
+  },
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.ScopedRoutesConfigDump"
+  },
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump"
+  },
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump"
+  }
+ ]
+}
+)");
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "config_dump of one kind, and by name") {
+    const std::string green = ask("/config_dump?resource=static_clusters&name_regex=gr.*");
+    CHECK(green.starts_with(
+        "{\n \"configs\": [\n  {\n   \"@type\": "
+        "\"type.googleapis.com/envoy.admin.v3.ClustersConfigDump.StaticCluster\",\n   \"cluster\": {"));
+    CHECK(has(green, "\"name\": \"green\""));
+    CHECK_FALSE(has(green, "blue"));
+    CHECK(ask("/config_dump?resource=dynamic_listeners") == "{}\n");
+    CHECK(ask("/config_dump?resource=static_wheels") == "static_wheels not found in config dump");
+    CHECK(last.status == 404);
+    CHECK(ask("/config_dump?resource=bootstrap") == "bootstrap is not a repeated field");
+    CHECK(last.status == 400);
+    CHECK(ask("/config_dump?mask=bootstrap") == "the parameter mask is not supported\n");
+    CHECK(last.status == 400);
+    ask("/config_dump?name_regex=(");
+    CHECK(last.status == 400);
+}
+
+}  // namespace heirloom::admin
