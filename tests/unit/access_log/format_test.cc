@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/access_log/format.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "tests/unit/access_log/fixture.h"
+
+namespace {
+std::atomic<uint64_t> allocations{0};
+}
+// Counted, to hold the promise that a record allocates nothing.
+void* operator new(size_t size) {
+    ++allocations;
+    if (void* memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace heirloom::access_log {
+
+namespace {
+
+struct FormatFixture : RequestFixture {
+    std::string print(std::string_view text) {
+        Result<Format> format = Format::compile(text);
+        REQUIRE(format.ok());
+        std::string out;
+        format->append(out, record(), info.start_wall + std::chrono::milliseconds(6));
+        return out;
+    }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(FormatFixture, "the default format is Envoy's") {
+    CHECK(print("") ==
+          "[2016-04-15T20:17:37.310Z] \"GET /things?q=1 HTTP/1.1\" 200 - 0 6 5 4 \"-\" \"probe/1\" \"-\" "
+          "\"shop.example\" "
+          "\"198.51.100.3:8080\"\n");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "headers: alternatives, several values, truncation, absence") {
+    CHECK(print("%REQ(X-TINT)%") == "red,blue");
+    CHECK(print("%REQ(X-TINT):5%") == "red,b");
+    CHECK(print("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH):7%") == "/things");
+    CHECK(print("%REQ(X-NONE?X-NEITHER)%") == "-");
+    CHECK(print("%TRAILER(X-SUM)%") == "-");
+    request.remove("x-tint");
+    CHECK(print("%REQ(X-TINT)%") == "-");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "addresses") {
+    CHECK(print("%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%") ==
+          "192.0.2.9:40001 192.0.2.9 40001");
+    CHECK(print("%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%") ==
+          "[2001:db8::1]:8443 2001:db8::1 8443");
+    info.downstream_remote = "[2001:db8::7]:0";
+    CHECK(print("%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%") ==
+          "[2001:db8::7]:0 2001:db8::7 0");
+    CHECK(print("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%") == "192.0.2.9:40001");
+    client = *shm::make_ip_address("::ffff:203.0.113.5", 7, false);
+    CHECK(print("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%") == "203.0.113.5:7");
+    endpoint = *shm::make_unix_address("/run/app.sock");
+    CHECK(print("%UPSTREAM_HOST%") == "/run/app.sock");
+    info.upstream_host = nullptr;
+    CHECK(print("%UPSTREAM_HOST% %UPSTREAM_HOST_NAME% %UPSTREAM_LOCAL_ADDRESS%") == "- - -");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "flags: the exhausted retry first, then in the table's order") {
+    using http::ResponseFlag;
+    CHECK(print("%RESPONSE_FLAGS% %RESPONSE_FLAGS_LONG%") == "- -");
+    info.set_flag(ResponseFlag::downstream_connection_termination);
+    info.set_flag(ResponseFlag::upstream_connection_failure);
+    CHECK(print("%RESPONSE_FLAGS%") == "UF,DC");
+    info.set_flag(ResponseFlag::upstream_retry_limit_exceeded);
+    CHECK(print("%RESPONSE_FLAGS%") == "URX,UF,DC");
+    CHECK(print("%RESPONSE_FLAGS_LONG%") ==
+          "UpstreamRetryLimitExceeded,UpstreamConnectionFailure,DownstreamConnectionTermination");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "durations") {
+    const std::string all =
+        "%DURATION% %REQUEST_DURATION% %REQUEST_TX_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%";
+    CHECK(print(all) == "5 - - - -");
+    info.request_end = info.start + std::chrono::milliseconds(1);
+    info.upstream_request_end = info.start + std::chrono::milliseconds(2);
+    info.upstream_response_start = info.start + std::chrono::milliseconds(3);
+    CHECK(print(all) == "5 1 2 3 2");
+    info.end.reset();
+    CHECK(print("%DURATION%") == "-");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "times") {
+    CHECK(print("%START_TIME% %EMIT_TIME%") == "2016-04-15T20:17:37.310Z 2016-04-15T20:17:37.316Z");
+    CHECK(print("%START_TIME(%d/%b/%Y:%H:%M:%S +0000)%") == "15/Apr/2016:20:17:37 +0000");
+    CHECK(print("%START_TIME(%s.%3f)% %START_TIME(%6f)% %START_TIME(%f)% %START_TIME(%E1S)%") ==
+          "1460751457.310 310000 310000000 37.3");
+    Result<Format> format = Format::compile("%START_TIME(%S.%3f)%");
+    std::string out;
+    for (const int shift : {0, 689, 690, 0}) {  // back again: what was rendered for another second is not kept
+        info.start_wall = std::chrono::system_clock::time_point(std::chrono::milliseconds(1460751457310 + shift));
+        format->append(out, record(), {});
+        out += " ";
+    }
+    CHECK(out == "37.310 37.999 38.000 37.310 ");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "the rest") {
+    info.response_code_details = "upstream_reset_before_response_started{connection timeout}";
+    CHECK(print("%RESPONSE_CODE_DETAILS%") == "upstream_reset_before_response_started{connection_timeout}");
+    CHECK(print("%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%") ==
+          "upstream_reset_before_response_started{connection timeout}");
+    info.route_name = "things";
+    info.connection_id = 12;
+    info.upstream_attempts = 2;
+    CHECK(print("%ROUTE_NAME% %CONNECTION_ID% %UPSTREAM_REQUEST_ATTEMPT_COUNT% %UPSTREAM_CLUSTER% %%") ==
+          "things 12 2 - %");
+    CHECK(print("%PROTOCOL% %UPSTREAM_PROTOCOL%") == "HTTP/1.1 -");
+    setenv("HEIRLOOM_TEST_TOWN", "Bern", 1);
+    CHECK(print("%ENVIRONMENT(HEIRLOOM_TEST_TOWN)% %ENVIRONMENT(HEIRLOOM_TEST_NONE)%") == "Bern -");
+    CHECK(print("%HOSTNAME%") != "-");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "a record allocates nothing once the string has grown") {
+    Result<Format> format = Format::compile("");
+    std::string out;
+    for (int i = 0; i < 50; ++i) format->append(out, record(), {});
+    out.clear();
+    const Record one = record();
+    const uint64_t before = allocations;
+    for (int i = 0; i < 50; ++i) format->append(out, one, {});
+    CHECK(allocations == before);
+}
+
+}  // namespace heirloom::access_log
