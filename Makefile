@@ -231,6 +231,14 @@ bench: deps ## Side by side with nginx, haproxy and, when there, Envoy: ROUNDS=5
 ## -- style -------------------------------------------------------------------------------------------------------
 SOURCE_FILES = $(shell git ls-files '*.cc' '*.h')
 LINT_FILES ?= $(shell git diff --name-only --diff-filter=d HEAD -- '*.cc')
+$(B)/tests/config_support: $(B)/obj/scripts/config_support.o $(B)/lib/libconfig.a $(B)/lib/libapi.a $(B)/lib/libshm.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_proxy)
+.PHONY: config-support
+config-support: $(B)/tests/config_support ## Write docs/config-support.md from the schema
+	$(Q)$< > docs/config-support.md
+
 .PHONY: layers size headers format format-check lint precommit
 layers: ## Check the include order that docs/architecture.md gives
 	@scripts/check_layers

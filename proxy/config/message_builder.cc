@@ -329,10 +329,9 @@ void MessageBuilder::fill_any(Message& message, const Node& node, const Path& pa
     const AnyTypes* allowed = find_any_types(holder);
     std::string choices;
     const Descriptor* descriptor = nullptr;
-    for (const std::string_view choice : allowed != nullptr ? allowed->types : std::vector<std::string_view>()) {
-        choices += (choices.empty() ? "" : ", ") + std::string(choice);
-        if (choice == name)
-            descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
+    for (const Descriptor* choice : allowed != nullptr ? allowed->types : std::vector<const Descriptor*>()) {
+        choices += (choices.empty() ? "" : ", ") + choice->full_name();
+        if (choice->full_name() == name) descriptor = choice;
     }
     if (descriptor == nullptr) {
         return error(*type, path.field("@type"),

@@ -19,9 +19,9 @@ uint16_t read_port(const SocketAddress& message, const Path& path, Problems& pro
 }
 
 std::optional<shm::SocketAddress> read_pipe(const Pipe& message, const Path& path, Problems& problems) {
+    if (message.mode() > 0777) problems.error(path.field("mode"), "must be at most 511 (0777)");
     require_text(message.path(), path.field("path"), problems);
     if (message.path().empty()) return std::nullopt;
-    if (message.mode() > 0777) problems.error(path.field("mode"), "must be at most 511 (0777)");
     Result<shm::SocketAddress> address = shm::make_unix_address(message.path());
     if (address) return *address;
     problems.error(path.field("path"), address.error().text);

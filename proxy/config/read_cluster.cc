@@ -122,7 +122,8 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, Problems& p
     if (config.dns_refresh_rate.count() == 0) problems.error(path.field("dns_refresh_rate"), "must be more than 0");
     config.respect_dns_ttl = message.respect_dns_ttl();
     READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
-    if (config.per_connection_buffer_limit_bytes == 0) config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
+    if (config.per_connection_buffer_limit_bytes == 0)
+        config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
     read_protocol_options(message, path, config, problems);
     const Path assignment = path.field("load_assignment");

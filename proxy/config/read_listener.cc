@@ -86,7 +86,8 @@ ListenerConfig read_listener(const Listener& message, const Path& path, ReadCont
     }
     read_socket_options(message, path, config, problems);
     READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
-    if (config.per_connection_buffer_limit_bytes == 0) config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
+    if (config.per_connection_buffer_limit_bytes == 0)
+        config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     config.traffic_direction = read_direction(message.traffic_direction());
     if (message.drain_type() == Listener::MODIFY_ONLY) config.drain_type = ListenerConfig::DrainType::modify_only;
     const Path chains = path.field("filter_chains");

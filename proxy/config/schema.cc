@@ -3,20 +3,31 @@
 
 #include <algorithm>
 
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
+#include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+
 namespace heirloom::config {
 
-const std::vector<AnyTypes> kAnyTypes = {
-    {"envoy.config.listener.v3.Filter.typed_config",
-     {"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"}},
-    {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
-     {"envoy.extensions.filters.http.router.v3.Router"}},
-    {"envoy.config.accesslog.v3.AccessLog.typed_config",
-     {"envoy.extensions.access_loggers.file.v3.FileAccessLog",
-      "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-      "envoy.extensions.access_loggers.stream.v3.StderrAccessLog"}},
-    {"envoy.config.cluster.v3.Cluster.typed_extension_protocol_options",
-     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions"}},
-};
+// By their descriptors and not by name: so the linker keeps them.
+const std::vector<AnyTypes>& any_types() {
+    namespace extensions = envoy::extensions;
+    static const std::vector<AnyTypes> types = {
+        {"envoy.config.listener.v3.Filter.typed_config",
+         {extensions::filters::network::http_connection_manager::v3::HttpConnectionManager::descriptor()}},
+        {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
+         {extensions::filters::http::router::v3::Router::descriptor()}},
+        {"envoy.config.accesslog.v3.AccessLog.typed_config",
+         {extensions::access_loggers::file::v3::FileAccessLog::descriptor(),
+          extensions::access_loggers::stream::v3::StdoutAccessLog::descriptor(),
+          extensions::access_loggers::stream::v3::StderrAccessLog::descriptor()}},
+        {"envoy.config.cluster.v3.Cluster.typed_extension_protocol_options",
+         {extensions::upstreams::http::v3::HttpProtocolOptions::descriptor()}},
+    };
+    return types;
+}
 
 const std::vector<NotHere> kNotHere = {
     // Upstream connections: what only a server side can do, and what the pools do not do.
@@ -31,8 +42,8 @@ const std::vector<NotHere> kNotHere = {
 
 const AnyTypes* find_any_types(std::string_view field) {
     const auto found =
-        std::find_if(kAnyTypes.begin(), kAnyTypes.end(), [&](const AnyTypes& row) { return row.field == field; });
-    return found == kAnyTypes.end() ? nullptr : &*found;
+        std::find_if(any_types().begin(), any_types().end(), [&](const AnyTypes& row) { return row.field == field; });
+    return found == any_types().end() ? nullptr : &*found;
 }
 
 bool is_rejected_here(std::string_view holder, std::string_view field) {

@@ -7,13 +7,17 @@
 #include <string_view>
 #include <vector>
 
+namespace google::protobuf {
+class Descriptor;
+}
+
 namespace heirloom::config {
 
 struct AnyTypes {
-    std::string_view field;               // full name of the Any field
-    std::vector<std::string_view> types;  // full names of messages
+    std::string_view field;                                  // full name of the Any field
+    std::vector<const google::protobuf::Descriptor*> types;  // messages it may hold
 };
-extern const std::vector<AnyTypes> kAnyTypes;
+const std::vector<AnyTypes>& any_types();
 
 struct NotHere {
     std::string_view field;                // full name of the field that holds the message

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/config/config_support.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "proxy/config/access_log_format.h"
+#include "proxy/config/schema.h"
+
+namespace heirloom::config {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+constexpr const char* kIntroduction =
+    R"(# Configuration fields
+
+Made by `make config-support` from the schema in `proxy/api` that the loader itself obeys; a unit test compares the two.
+
+Heirloom reads Envoy's v3 bootstrap as YAML or JSON. **A field, enum value or type that is not listed here is rejected**, with
+file, line, column and field path; nothing is accepted and ignored. (`--allow-unknown-static-fields` turns unknown fields into
+warnings.) Defaults and meaning are Envoy's.
+
+`[]` marks a list (one value without a dash will do), `{}` a map by name. Names may be written in lowerCamelCase, enum values in any
+case. A field marked *rejected* exists in the message but has no meaning in that place.
+)";
+
+std::string scalar_name(const FieldDescriptor& field) {
+    switch (field.cpp_type()) {
+        case FieldDescriptor::CPPTYPE_BOOL:
+            return "boolean";
+        case FieldDescriptor::CPPTYPE_ENUM: {
+            std::string values;
+            for (int i = 0; i < field.enum_type()->value_count(); ++i) {
+                values += (i == 0 ? "`" : " `") + field.enum_type()->value(i)->name() + "`";
+            }
+            return values;
+        }
+        case FieldDescriptor::CPPTYPE_STRING:
+            return field.type() == FieldDescriptor::TYPE_BYTES ? "base64" : "text";
+        case FieldDescriptor::CPPTYPE_DOUBLE:
+        case FieldDescriptor::CPPTYPE_FLOAT:
+            return "number";
+        case FieldDescriptor::CPPTYPE_INT32:
+        case FieldDescriptor::CPPTYPE_INT64:
+        case FieldDescriptor::CPPTYPE_UINT32:
+        case FieldDescriptor::CPPTYPE_UINT64:
+            return "whole number";
+        case FieldDescriptor::CPPTYPE_MESSAGE:
+            break;
+    }
+    return field.message_type()->name();
+}
+
+class Writer {
+  public:
+    std::string write() {
+        const Descriptor& bootstrap = *envoy::config::bootstrap::v3::Bootstrap::descriptor();
+        section("Bootstrap", bootstrap);
+        for (size_t i = 0; i < types_.size(); ++i) {  // grows while it is walked
+            section("`" + types_[i]->full_name() + "`", *types_[i]);
+        }
+        return kIntroduction + text_ + operators();
+    }
+
+  private:
+    void section(const std::string& title, const Descriptor& descriptor) {
+        text_ += "\n## " + title + "\n\n";
+        if (descriptor.field_count() == 0) {
+            text_ += "No fields.\n";
+            return;
+        }
+        text_ += "| field | value | support |\n|---|---|---|\n";
+        fields(descriptor, "", "");
+    }
+
+    void fields(const Descriptor& descriptor, const std::string& prefix, const std::string& holder) {
+        std::vector<const FieldDescriptor*> sorted;
+        for (int i = 0; i < descriptor.field_count(); ++i) sorted.push_back(descriptor.field(i));
+        std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->number() < b->number(); });
+        for (const FieldDescriptor* field : sorted) {
+            const std::string suffix = field->is_map() ? "{}" : field->is_repeated() ? "[]" : "";
+            const std::string path = prefix + field->name() + suffix;
+            if (is_rejected_here(holder, field->name())) {
+                text_ += "| `" + path + "` | | *rejected* |\n";
+            } else {
+                one(*field, path);
+            }
+        }
+    }
+
+    void one(const FieldDescriptor& field, const std::string& path) {
+        std::string support = field.options().deprecated() ? "supported, deprecated (warns)" : "supported";
+        if (const auto* oneof = field.real_containing_oneof(); oneof != nullptr && oneof->field_count() > 1) {
+            support += "; one of `" + oneof->name() + "`";
+        }
+        const FieldDescriptor& value = field.is_map() ? *field.message_type()->map_value() : field;
+        const bool is_message = value.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+        const bool is_leaf = !is_message || value.message_type()->full_name().starts_with("google.protobuf.");
+        text_ += "| `" + path + "` | " + (is_leaf ? leaf_name(field, value) : "") + " | " + support + " |\n";
+        if (!is_leaf) fields(*value.message_type(), path + ".", field.full_name());
+    }
+
+    std::string leaf_name(const FieldDescriptor& field, const FieldDescriptor& value) {
+        if (value.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return scalar_name(value);
+        const Descriptor& message = *value.message_type();
+        if (message.name() == "Duration") return "duration";
+        if (message.name() != "Any") return scalar_name(*message.field(0));  // a wrapper
+        std::string names = "`@type`:";
+        for (const Descriptor* type : find_any_types(field.full_name())->types) {
+            names += " " + type->name();
+            if (std::find(types_.begin(), types_.end(), type) == types_.end()) types_.push_back(type);
+        }
+        return names;
+    }
+
+    static std::string operators() {
+        std::string text = "\n## Access-log operators\n\n";
+        const char* separator = "";
+#define X(identifier, name, takes) \
+    text += separator;             \
+    text += "`%" name "%`";        \
+    separator = ",\n";
+        HEIRLOOM_LOG_OPERATORS(X)
+#undef X
+        return text + ".\n\nAny other operator is an error.\n";
+    }
+
+    std::string text_;
+    std::vector<const Descriptor*> types_;
+};
+
+}  // namespace
+
+std::string config_support_document() { return Writer().write(); }
+
+}  // namespace heirloom::config

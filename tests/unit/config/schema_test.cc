@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schema, its tables and its document agree.
+#include "proxy/config/schema.h"
+
+#include <doctest/doctest.h>
+#include <google/protobuf/descriptor.h>
+
+#include <fstream>
+#include <set>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "proxy/config/config_support.h"
+
+using namespace heirloom::config;
+using google::protobuf::Descriptor;
+using google::protobuf::DescriptorPool;
+using google::protobuf::FieldDescriptor;
+
+namespace {
+
+// Visits each message that can be reached, through Any fields too.
+void walk(const Descriptor& descriptor, std::set<const Descriptor*>& seen) {
+    if (!seen.insert(&descriptor).second) return;
+    for (int i = 0; i < descriptor.field_count(); ++i) {
+        const FieldDescriptor& field = *descriptor.field(i);
+        const FieldDescriptor& value = field.is_map() ? *field.message_type()->map_value() : field;
+        if (value.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+        if (value.message_type()->full_name() != "google.protobuf.Any") {
+            walk(*value.message_type(), seen);
+            continue;
+        }
+        const AnyTypes* types = find_any_types(field.full_name());
+        REQUIRE_MESSAGE(types != nullptr, field.full_name());
+        for (const Descriptor* type : types->types) walk(*type, seen);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("each Any of the schema says which types it may hold") {
+    std::set<const Descriptor*> seen;
+    walk(*envoy::config::bootstrap::v3::Bootstrap::descriptor(), seen);
+    CHECK(seen.size() > 30);
+}
+
+TEST_CASE("each row of the table of misplaced fields names fields that exist") {
+    for (const NotHere& row : kNotHere) {
+        const auto* field = DescriptorPool::generated_pool()->FindFieldByName(std::string(row.field));
+        REQUIRE_MESSAGE(field != nullptr, row.field);
+        for (const std::string_view name : row.fields) {
+            CHECK_MESSAGE(field->message_type()->FindFieldByName(std::string(name)) != nullptr, name);
+        }
+    }
+}
+
+TEST_CASE("docs/config-support.md is what the schema says") {
+    std::ifstream file("docs/config-support.md");
+    const std::string committed{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const bool is_current = committed == config_support_document();
+    CHECK_MESSAGE(is_current, "run `make config-support` and commit the result");
+}
