@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/round_robin.h"
+
+#include <doctest/doctest.h>
+
+namespace heirloom::upstream {
+
+namespace {
+
+EndpointList endpoints_of(const std::vector<uint32_t>& weights) {
+    EndpointList list;
+    for (const uint32_t weight : weights) {
+        EndpointIdentity identity;
+        identity.weight = weight;
+        list.push_back(std::make_shared<const Endpoint>(identity));
+    }
+    return list;
+}
+
+std::string picks(RoundRobin& balancer, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += static_cast<char>('a' + balancer.choose());
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("equal weights are taken in turn, from the worker's own start") {
+    RoundRobin first(0);
+    first.set_endpoints(endpoints_of({1, 1, 1}));
+    CHECK(picks(first, 7) == "abcabca");
+    RoundRobin second(1);
+    second.set_endpoints(endpoints_of({5, 5, 5}));
+    CHECK(picks(second, 4) == "bcab");
+}
+
+TEST_CASE("different weights get their share, spread evenly") {
+    RoundRobin balancer(0);
+    balancer.set_endpoints(endpoints_of({1, 3}));
+    const std::string text = picks(balancer, 400);
+    CHECK(std::count(text.begin(), text.end(), 'b') == 300);
+    CHECK(text.find("aa") == std::string::npos);
+    CHECK(text.find("bbbbb") == std::string::npos);
+}
+
+TEST_CASE("a shorter list is picked up where it is") {
+    RoundRobin balancer(0);
+    balancer.set_endpoints(endpoints_of({1, 1, 1, 1}));
+    CHECK(picks(balancer, 3) == "abc");
+    balancer.set_endpoints(endpoints_of({1, 1}));
+    CHECK(picks(balancer, 3) == "bab");
+}
+
+}  // namespace heirloom::upstream
