@@ -111,8 +111,8 @@ TEST_CASE("adding a descriptor that cannot be watched fails") {
 }
 
 TEST_CASE("deferred objects die at the end of the iteration, late tasks run before") {
-    EventLoop loop;
     std::string order;
+    EventLoop loop;
     struct Dying : Deferred {
         std::string& order;
         explicit Dying(std::string& log) : order(log) {}
