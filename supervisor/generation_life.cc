@@ -124,7 +124,10 @@ void HotRestart::on_misbehaviour(Generation& generation, const std::string& what
 void HotRestart::on_channel_end(Generation& generation, const Error& error) {
     if (error.code != EPIPE) return on_misbehaviour(generation, error.text);
     if (generation.state() == State::draining && generation.drain_acknowledged) return;  // its bound stands
-    generation.set_deadline(kChannelGrace, [this, &generation] { kill(generation, "closed its channel"); });
+    generation.set_deadline(kChannelGrace, [this, &generation] {
+        if (generation.reason.empty()) generation.reason = "closed its channel and did not exit";
+        kill(generation, "closed its channel");
+    });
 }
 
 void HotRestart::on_exit(uint32_t epoch, ExitStatus status) {
@@ -158,7 +161,8 @@ void HotRestart::on_exit(uint32_t epoch, ExitStatus status) {
     const bool in_transaction = report_ && !report_->is_finished();
     if (was_live && !in_transaction) return schedule_restart();
     if (was_live && !next_ && !waits_for_room_)
-        return fail_transaction("died as soon as it was live: " + status.to_string());
+        return fail_transaction("died as soon as it was live: " +
+                                (generation->reason.empty() ? status.to_string() : generation->reason));
     // The old one is gone before it could acknowledge: nothing is left to drain (unless closing sockets still waits).
     if (was_old && in_transaction && generation->drain_bound) return succeed_transaction();
     if (waits_for_room_ && members_.size() < kMostGenerations) spawn_next();

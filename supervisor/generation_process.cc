@@ -148,6 +148,8 @@ void GenerationProcess::end_channel(const Error& error) {
 }
 
 void GenerationProcess::post_end(Error error) {
+    // It is gone, but what it said before is still to be read; the end comes after that.
+    if (error.code == EPIPE) return waiting_.clear();
     boost::asio::post(io_, [self = shared_from_this(), error = std::move(error)] {
         if (self->channel_watch_.is_open()) self->end_channel(error);
     });
