@@ -24,6 +24,16 @@ int pending_error(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
+ssize_t send_pieces(int fd, const Buffer& buffer, size_t& wanted) {
+    iovec pieces[kIovecsPerWrite];
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = static_cast<size_t>(buffer.fill_iovec(pieces, kIovecsPerWrite));
+    wanted = 0;
+    for (size_t i = 0; i < message.msg_iovlen; ++i) wanted += pieces[i].iov_len;
+    return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Connection::Connection(EventLoop& loop, UniqueFd fd, ConnectionCallbacks& callbacks)
@@ -95,7 +105,7 @@ void Connection::on_io(uint32_t events) {
     if (events & (EPOLLHUP | EPOLLERR)) error_announced_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & EPOLLOUT) writable_ = true;
-    if (writable_ && !write_buffer_.empty()) flush();
+    if (!write_buffer_.empty()) flush();  // also when the socket is full: the watermark has to be told
     if (state_ == State::open) {
         if (reading_) {
             read_ready();
@@ -209,15 +219,10 @@ void Connection::flush_later() { call_again(); }
 bool Connection::write_out() {
     bool moved = false;
     while (writable_ && !write_buffer_.empty()) {
-        iovec pieces[kIovecsPerWrite];
-        msghdr message{};
-        message.msg_iov = pieces;
-        message.msg_iovlen = static_cast<size_t>(write_buffer_.fill_iovec(pieces, kIovecsPerWrite));
-        size_t wanted = 0;
-        for (size_t i = 0; i < message.msg_iovlen; ++i) wanted += pieces[i].iov_len;
-        const ssize_t sent = message.msg_iovlen == 1
-                                 ? ::send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                                 : ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+        const std::string_view first = write_buffer_.front();
+        size_t wanted = first.size();
+        const ssize_t sent = wanted == write_buffer_.size() ? ::send(fd_.get(), first.data(), wanted, MSG_NOSIGNAL)
+                                                            : send_pieces(fd_.get(), write_buffer_, wanted);
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -89,7 +89,7 @@ class Machine:
     def install(self, build):
         """make install of the chosen build into the machine."""
         mode = os.path.basename(build)
-        done = subprocess.run(['make', '-s', '-C', ROOT, f'MODE={mode}', f'DESTDIR={self.root}', 'install'], capture_output=True,
+        done = subprocess.run(['make', '-s', '-C', ROOT, f'MODE={mode}', f'DESTDIR={self.root}', '-o', 'all', 'install'], capture_output=True,
                               text=True, env={key: value for key, value in os.environ.items() if key not in ('MAKEFLAGS', 'MFLAGS')})
         if done.returncode != 0:
             raise AssertionError(f'make install: {done.stdout}{done.stderr}')

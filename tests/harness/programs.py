@@ -34,6 +34,8 @@ atexit.register(end_all)
 class Program:
     """One process with its output in TMP/NAME-N.log. limits: {resource.RLIMIT_x: n}, set in the child."""
 
+    stop_signal = signal.SIGTERM
+
     def __init__(self, argv, env=None, limits=None, name=None, cwd=None):
         self.log_path = f'{TMP}/{name or os.path.basename(argv[0])}-{next(_numbers)}.log'
         self.argv = argv
@@ -73,7 +75,7 @@ class Program:
 
     def end(self):
         if self.is_running():
-            self.process.terminate()
+            self.signal(self.stop_signal)
             try:
                 self.process.wait(10 * FACTOR)
             except subprocess.TimeoutExpired:
@@ -163,6 +165,8 @@ def validate(config, *args):
 class Supervisor(Program, Admin):
     """heirloomd with heirloom-proxy. `command` replaces the proxy's command line; `flags` are heirloomd's own."""
 
+    stop_signal = signal.SIGINT  # at the end of a scenario nobody waits for a drain
+
     def __init__(self, config, *args, flags=(), command=None, live=True, **how):
         self.run_dir = tempfile.mkdtemp(prefix='run-', dir=TMP)
         self.config_path = write_config(config)
@@ -179,7 +183,8 @@ class Supervisor(Program, Admin):
         def state():
             if not self.is_running():
                 raise AssertionError(f'heirloomd exited {self.process.returncode}:\n{self.log}')
-            one = self.live()
+            code, out, _ = self.ctl('status', json_output=True)
+            one = next((one for one in json.loads(out)['generations'] if one['state'] == 'live'), None) if code == 0 else None
             return one and (epoch is None or one['epoch'] == epoch) and one
         return wait_for(f'generation {"" if epoch is None else epoch} is live', state, 20)
 

@@ -18,6 +18,7 @@ log = open(f'{TMP}/heirloomd-adopt.log', 'wb')
 import subprocess
 process = subprocess.Popen(['bash', '-c', shell], close_fds=False, stdout=log, stderr=log)
 expect(early.response().body, b'adopted')
+early.close()
 for _ in range(50):
     expect(get(port).body, b'adopted')
 process.terminate()

@@ -19,7 +19,7 @@ supervisor.admin_address_path = admin
 port, pid = supervisor.port, supervisor.live()['pid']
 for line, reason in (('echo last words >&2; exit 3', 'status 3'), ('echo last words >&2; exit 3', 'last words'),
                      ('exit 0', 'status 0'), ('kill -SEGV $$', 'signal 11'), ('kill -KILL $$', 'signal 9'),
-                     ('exec sleep 60', 'initialize'), ('kill -STOP $$', 'initialize')):
+                     ('exec sleep 60', 'not ready after 2 s'), ('kill -STOP $$', 'not ready after 2 s')):
     next_generation(line)
     text = supervisor.failed_reload()
     expect_in(reason, text, line)

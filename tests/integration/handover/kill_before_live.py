@@ -5,7 +5,6 @@ import signal
 
 from harness import *
 
-# The name server of 127.0.0.1 does not answer: the generation stays in `initializing` until its first resolution fails.
 upstream = FastUpstream()
 supervisor = Supervisor(config(cluster('up', upstream.port)))
 load = Load(supervisor.port, busy=2, fresh=1, sleepy=5)

@@ -5,12 +5,8 @@ from harness import *
 upstream = Upstream(chunked(b'body', trailers=[('x-sum', '42')]))
 request_bytes = b'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-check: 7\r\n\r\n'
 enabled = {'http_protocol_options': {'enable_trailers': True}}
-options = {'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-    'explicit_http_config': {'http_protocol_options': {'enable_trailers': True}}}}
 for manager, wanted in ((enabled, [('x-sum', '42')]), ({}, [])):
-    fields = {'typed_extension_protocol_options': options} if manager else {}
-    proxy = Proxy(config(cluster('up', upstream.port, **fields), **manager))
+    proxy = Proxy(config(cluster('up', upstream.port), **manager))
     with Client(proxy.port) as client:
         client.send(request_bytes)
         response = client.response()

@@ -10,6 +10,7 @@ upstream, port, admin = FastUpstream(), free_low_port(), free_low_port() + 1
 value = bootstrap([listener(hcm(), port=port)], [cluster('up', upstream.port)], admin_port=admin)
 with Machine() as machine:
     machine.serve(value, BUILD)
+    machine.must('systemctl', 'enable', 'heirloom')  # makes the alias
     expect(machine.property('ActiveState'), 'active')
     main_pid = machine.property('MainPID')
     one = machine.live()
@@ -29,7 +30,7 @@ with Machine() as machine:
     expect_true(info['version'].split('/')[1].count('.') == 2, info['version'])
     expect_true(int(info['uptime_all_epochs'][:-1]) >= int(info['uptime_current_epoch'][:-1]), 'uptimes')
     expect(machine.property('MainPID'), main_pid, 'the same supervisor all the time')
-    expect_in('epoch 3', machine.property('StatusText'))
+    expect_in('Epoch 3 is live', machine.property('StatusText'))
     counts = load.stop_without_loss()
     answer = json.loads(machine.must('heirloomctl', '--json', 'stats', 'http.ingress.downstream_rq_completed'))
     from harness.programs import find_stat
