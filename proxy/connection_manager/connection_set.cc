@@ -31,13 +31,13 @@ void ConnectionSet::accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_len
     auto connection = std::make_unique<ConnectionManager>(*this, std::move(fd), wants_peer_ ? &address : nullptr);
     if (!connection->start()) return;
     connections_.push_back(*connection.release());  // owned by the list until remove()
-    if (on_change_) on_change_(connections_.size());
+    if (on_change_) on_change_(1);
 }
 
 void ConnectionSet::remove(ConnectionManager& connection) {
     connections_.remove(connection);
     config_.loop.destroy_later(std::unique_ptr<network::Deferred>(&connection));
-    if (on_change_) on_change_(connections_.size());
+    if (on_change_) on_change_(-1);
 }
 
 void ConnectionSet::announce_close() {

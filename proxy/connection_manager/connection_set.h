@@ -22,8 +22,8 @@ class ConnectionSet {
     // Takes over an accepted connection (non-blocking). `peer` as accept gave it.
     void accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_length);
     size_t size() const { return connections_.size(); }
-    // Called when a connection was made or has ended, with the new size.
-    void on_change(std::function<void(size_t)> callback) { on_change_ = std::move(callback); }
+    // Called when a connection was made (+1) or has ended (-1).
+    void on_change(std::function<void(int)> callback) { on_change_ = std::move(callback); }
 
     // See ConnectionManager for the order of a polite end.
     void announce_close();
@@ -45,7 +45,7 @@ class ConnectionSet {
     http::Http1Settings codec_settings_;
     bool wants_peer_;
     upstream::IntrusiveList<ConnectionManager, &ConnectionManager::hook> connections_;
-    std::function<void(size_t)> on_change_;
+    std::function<void(int)> on_change_;
     std::vector<std::unique_ptr<Stream>> free_;
     std::vector<Stream*> over_;
 };

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin_listener.h"
+
+namespace heirloom::server {
+namespace {
+
+std::shared_ptr<const config::HttpConnectionManagerConfig> admin_http(const config::AdminConfig& config) {
+    auto http = std::make_shared<config::HttpConnectionManagerConfig>();
+    http->stat_prefix = "admin";
+    http->access_logs = config.access_logs;
+    http->generate_request_id = false;
+    return http;
+}
+
+}  // namespace
+
+AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server, const config::AdminConfig& config,
+                             stats::Registrar& registrar, LogFiles log_files, handover::ListeningSocket socket)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      drain_(std::chrono::seconds(0), true),
+      handlers_(admin::make_admin(server)),
+      log_(std::make_unique<access_log::Logger>(loop, config.access_logs, std::move(log_files))) {
+    connections_ = std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
+        .loop = loop,
+        .http = admin_http(config),
+        .stats = connection_manager::make_connection_manager_stats(registrar, "admin", "admin", "main_thread"),
+        .handlers = *handlers_,
+        .access_log = *log_,
+        .drain = {drain_},
+        .random = random_,
+        .own_address = "",
+        .listen_address = socket_.bound,
+        .buffer_limit_bytes = 1024 * 1024,
+        .filter_chain_name = ""});
+    listener_ = std::make_unique<listener::Listener>(loop, "admin", socket_.fds(), false, *connections_, reserve_);
+}
+
+void AdminListener::stop_polling() {
+    listener_->stop();
+    drain_.start(loop_.now());
+}
+
+void AdminListener::close_politely(std::function<void()> empty) {
+    connections_->announce_close();
+    connections_->close_idle();
+    if (connections_->size() == 0) return empty();
+    connections_->on_change([this, empty = std::move(empty)](int) {
+        if (connections_->size() == 0) empty();
+    });
+}
+
+void AdminListener::close_now() {
+    connections_->on_change(nullptr);
+    connections_->close_now();
+}
+
+}  // namespace heirloom::server

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/listener_plan.h"
+
+namespace heirloom::server {
+
+Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vector<config::AccessLogConfig>& configs) {
+    LogFiles files;
+    for (const config::AccessLogConfig& config : configs) {
+        Result<std::shared_ptr<access_log::File>> file = manager.open(config);
+        if (!file) return file.error();
+        files.push_back(std::move(*file));
+    }
+    return files;
+}
+
+Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
+                                                      stats::Registrar& registrar, access_log::AccessLogManager& logs) {
+    std::vector<ListenerPlan> plans;
+    for (const config::ListenerConfig& listener : snapshot.listeners) {
+        ListenerPlan plan;
+        plan.config = &listener;
+        plan.routes = router::RouteTable::compile(listener.http);
+        plan.router_stats = router::make_router_stats(registrar, listener.http->stat_prefix);
+        Result<LogFiles> files = open_logs(logs, listener.http->access_logs);
+        if (!files) return files.error();
+        plan.log_files = std::move(*files);
+        const std::string name = listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
+        for (uint32_t worker = 0; worker < workers; ++worker) {
+            plan.stats.push_back(connection_manager::make_connection_manager_stats(
+                registrar, name, listener.http->stat_prefix, "worker_" + std::to_string(worker)));
+        }
+        plans.push_back(std::move(plan));
+    }
+    return plans;
+}
+
+handover::SocketRequest socket_request_of(const config::ListenerConfig& listener) {
+    return {.address = listener.address,
+            .share = listener.enable_reuse_port,
+            .keep = false,
+            .backlog = listener.backlog,
+            .unix_mode = listener.unix_mode,
+            .freebind = listener.freebind,
+            .tcp_fast_open_queue = listener.tcp_fast_open_queue_length};
+}
+
+handover::SocketRequest socket_request_of(const config::AdminConfig& admin) {
+    handover::SocketRequest request;
+    request.address = admin.address;
+    request.share = false;
+    request.keep = true;
+    request.unix_mode = admin.unix_mode;
+    return request;
+}
+
+}  // namespace heirloom::server
