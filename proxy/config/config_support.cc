@@ -28,6 +28,9 @@ warnings.) Defaults and meaning are Envoy's.
 
 `[]` marks a list (one value without a dash will do), `{}` a map by name. Names may be written in lowerCamelCase, enum values in any
 case. A field marked *rejected* exists in the message but has no meaning in that place.
+
+Further limits, each with its own message: a listener has exactly one filter chain, with exactly one filter, an
+HttpConnectionManager; its only HTTP filter is the router; the body of a direct response has at most 4096 bytes.
 )";
 
 std::string scalar_name(const FieldDescriptor& field) {
@@ -89,12 +92,12 @@ class Writer {
             if (is_rejected_here(holder, field->name())) {
                 text_ += "| `" + path + "` | | *rejected* |\n";
             } else {
-                one(*field, path);
+                one(*field, path, holder);
             }
         }
     }
 
-    void one(const FieldDescriptor& field, const std::string& path) {
+    void one(const FieldDescriptor& field, const std::string& path, const std::string& outer) {
         std::string support = field.options().deprecated() ? "supported, deprecated (warns)" : "supported";
         if (const auto* oneof = field.real_containing_oneof(); oneof != nullptr && oneof->field_count() > 1) {
             support += "; one of `" + oneof->name() + "`";
@@ -103,7 +106,7 @@ class Writer {
         const bool is_message = value.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
         const bool is_leaf = !is_message || value.message_type()->full_name().starts_with("google.protobuf.");
         text_ += "| `" + path + "` | " + (is_leaf ? leaf_name(field, value) : "") + " | " + support + " |\n";
-        if (!is_leaf) fields(*value.message_type(), path + ".", field.full_name());
+        if (!is_leaf) fields(*value.message_type(), path + ".", holder_name(field, outer));
     }
 
     std::string leaf_name(const FieldDescriptor& field, const FieldDescriptor& value) {

@@ -156,7 +156,7 @@ void MessageBuilder::fill(Message& message, const Node& node, const Path& path, 
                               "Deprecated field: type " + descriptor.full_name() + " Using deprecated option '" +
                                   field->full_name() + "' from file " + field->file()->name());
         }
-        set_field(message, *field, *member.value, at);
+        set_field(message, *field, *member.value, at, holder);
     }
     --depth_;
 }
@@ -179,11 +179,12 @@ void MessageBuilder::unknown_field(const Message& message, const Node::Member& m
     }
 }
 
-void MessageBuilder::set_field(Message& message, const Field& field, const Node& node, const Path& path) {
+void MessageBuilder::set_field(Message& message, const Field& field, const Node& node, const Path& path,
+                               std::string_view outer) {
     if (field.is_map()) return set_map(message, field, node, path);
     const bool is_message = field.cpp_type() == Field::CPPTYPE_MESSAGE;
     const auto set_one = [&](const Node& value, const Path& at) {
-        is_message ? set_message(message, field, value, at) : set_scalar(message, field, value, at);
+        is_message ? set_message(message, field, value, at, outer) : set_scalar(message, field, value, at);
     };
     if (!field.is_repeated()) return set_one(node, path);
     const auto& reflection = *message.GetReflection();
@@ -228,11 +229,12 @@ void MessageBuilder::set_map(Message& message, const Field& field, const Node& n
     }
 }
 
-void MessageBuilder::set_message(Message& message, const Field& field, const Node& node, const Path& path) {
+void MessageBuilder::set_message(Message& message, const Field& field, const Node& node, const Path& path,
+                                 std::string_view outer) {
     const auto& reflection = *message.GetReflection();
     Message* child =
         field.is_repeated() ? reflection.AddMessage(&message, &field) : reflection.MutableMessage(&message, &field);
-    fill(*child, node, path, field.full_name());
+    fill(*child, node, path, holder_name(field, outer));
 }
 
 void MessageBuilder::set_scalar(Message& message, const Field& field, const Node& node, const Path& path) {

@@ -27,14 +27,15 @@ class MessageBuilder {
     using Field = google::protobuf::FieldDescriptor;
     using Message = google::protobuf::Message;
 
-    // `holder`: full name of the field that holds the message.
+    // `holder`, `outer`: holder_name() of the field that holds the message; for the content of an Any it starts with
+    // '@'.
     void fill(Message& message, const Node& node, const Path& path, std::string_view holder);
     void fill_any(Message& any, const Node& node, const Path& path, std::string_view holder);
     void fill_duration(Message& duration, const Node& node, const Path& path);
-    void set_field(Message& message, const Field& field, const Node& node, const Path& path);
+    void set_field(Message& message, const Field& field, const Node& node, const Path& path, std::string_view outer);
     void set_map(Message& message, const Field& field, const Node& node, const Path& path);
     void set_scalar(Message& message, const Field& field, const Node& node, const Path& path);
-    void set_message(Message& message, const Field& field, const Node& node, const Path& path);
+    void set_message(Message& message, const Field& field, const Node& node, const Path& path, std::string_view outer);
     void unknown_field(const Message& message, const Node::Member& member, const Path& path);
     bool spend(const Node& node, const Path& path);
     void error(const Node& node, const Path& path, const std::string& what);

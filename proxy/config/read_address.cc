@@ -64,7 +64,6 @@ void read_endpoint_address(const Address& message, const Path& path, bool by_dns
             endpoint.port = read_port(socket, at, problems);
             require_text(socket.address(), at.field("address"), problems);
             if (socket.address().empty()) break;
-            if (socket.ipv4_compat()) problems.error(at.field("ipv4_compat"), "has no meaning for an endpoint");
             Result<shm::SocketAddress> address = shm::make_ip_address(endpoint.host, endpoint.port);
             if (address) {
                 endpoint.address = *address;
@@ -79,8 +78,6 @@ void read_endpoint_address(const Address& message, const Path& path, bool by_dns
         }
         case Address::kPipe:
             if (by_dns) problems.error(path.field("pipe"), "needs a cluster of type STATIC");
-            if (message.pipe().mode() != 0)
-                problems.error(path.field("pipe").field("mode"), "has no meaning for an endpoint");
             endpoint.host = message.pipe().path();
             endpoint.address = read_pipe(message.pipe(), path.field("pipe"), problems);
             break;

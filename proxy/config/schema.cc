@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/config/schema.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include <algorithm>
 
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
@@ -30,6 +32,9 @@ const std::vector<AnyTypes>& any_types() {
 }
 
 const std::vector<NotHere> kNotHere = {
+    // What only a listening socket has.
+    {"envoy.config.endpoint.v3.Endpoint.address/socket_address", {"ipv4_compat"}},
+    {"envoy.config.endpoint.v3.Endpoint.address/pipe", {"mode"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
      {"max_headers_count", "max_connection_duration"}},
@@ -39,6 +44,13 @@ const std::vector<NotHere> kNotHere = {
     {"envoy.config.cluster.v3.Cluster.http_protocol_options",
      {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
 };
+
+std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer) {
+    const std::string chained = std::string(outer) + "/" + field.name();
+    const bool is_listed =
+        std::any_of(kNotHere.begin(), kNotHere.end(), [&](const NotHere& row) { return row.field == chained; });
+    return is_listed ? chained : field.full_name();
+}
 
 const AnyTypes* find_any_types(std::string_view field) {
     const auto found =

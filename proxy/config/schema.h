@@ -4,12 +4,14 @@
 // prints them.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace google::protobuf {
 class Descriptor;
-}
+class FieldDescriptor;
+}  // namespace google::protobuf
 
 namespace heirloom::config {
 
@@ -20,13 +22,15 @@ struct AnyTypes {
 const std::vector<AnyTypes>& any_types();
 
 struct NotHere {
-    std::string_view field;                // full name of the field that holds the message
+    std::string_view field;  // full name of the field that holds the message; or of one further out, and "/NAME"
     std::vector<std::string_view> fields;  // its fields that are rejected there
 };
 extern const std::vector<NotHere> kNotHere;
 
 // Never null for an Any field of the schema (a unit test walks it).
 const AnyTypes* find_any_types(std::string_view field);
+// The name of a field for kNotHere, where the message around it is held by `outer`.
+std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer);
 bool is_rejected_here(std::string_view holder, std::string_view field);
 
 }  // namespace heirloom::config
