@@ -142,7 +142,8 @@ class ClientCodec {
     // REQUIRES: no stream is open (HTTP/1).
     virtual RequestEncoder& new_stream(ResponseDecoder& decoder) = 0;
     virtual void dispatch() = 0;
-    // Remote FIN: ends a response that is framed by close, else resets. Then on_connection_closed().
+    // Remote FIN: ends a response that is framed by close; one cut short is a protocol error; none at all a terminated
+    // connection. Then on_connection_closed().
     virtual void on_end_of_stream() = 0;
     virtual void on_connection_closed(StreamReset reason) = 0;
     virtual void on_write_buffer_high() = 0;

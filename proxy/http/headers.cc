@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proxy/http/http1_chars.h"
+
 namespace heirloom::http {
 namespace {
 
@@ -19,27 +21,34 @@ constexpr size_t kLongestName = [] {
     return longest;
 }();
 
-// Ids ordered by the length of their names; those of length n are ids[start[n]] .. ids[start[n + 1]].
-struct LengthTable {
-    std::array<HeaderId, kWellKnownHeaders> ids{};
-    std::array<uint8_t, kLongestName + 2> start{};
+// A perfect hash over length, first, middle and last character, with a multiplier found at compile time.
+constexpr size_t kHashSlots = 256;
+constexpr uint8_t hash_of(std::string_view name, uint32_t multiplier) {
+    const auto at = [name](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(name[i])); };
+    const uint32_t key =
+        static_cast<uint32_t>(name.size()) ^ (at(0) << 6) ^ (at(name.size() / 2) << 13) ^ (at(name.size() - 1) << 20);
+    return static_cast<uint8_t>((key * multiplier) >> 24);
+}
+struct HashTable {
+    uint32_t multiplier = 0;
+    std::array<HeaderId, kHashSlots> ids{};
 };
-constexpr LengthTable kByLength = [] {
-    LengthTable table;
-    uint8_t next = 0;
-    for (size_t length = 0; length <= kLongestName; ++length) {
-        table.start[length] = next;
-        for (size_t id = 0; id < kNames.size(); ++id) {
-            if (kNames[id].size() == length) table.ids[next++] = static_cast<HeaderId>(id);
+constexpr HashTable kHash = [] {
+    HashTable table;
+    for (table.multiplier = 0x9e3779b1;; table.multiplier += 2) {
+        table.ids.fill(HeaderId::other);
+        bool perfect = true;
+        for (size_t id = 0; id < kNames.size() && perfect; ++id) {
+            HeaderId& slot = table.ids[hash_of(kNames[id], table.multiplier)];
+            perfect = slot == HeaderId::other;
+            slot = static_cast<HeaderId>(id);
         }
+        if (perfect) return table;
     }
-    table.start[kLongestName + 1] = next;
-    return table;
 }();
 
 constexpr size_t kFirstChunk = 1024;
 constexpr size_t kKeptChunk = 16 * 1024;
-constexpr size_t kIndexable = UINT16_MAX - 1;
 
 }  // namespace
 
@@ -50,17 +59,15 @@ std::string_view name_of(HeaderId id) {
 HeaderId lookup_header(std::string_view lower_case_name) {
     const size_t length = lower_case_name.size();
     if (length == 0 || length > kLongestName) return HeaderId::other;
-    const char first = lower_case_name.front();
-    const char last = lower_case_name.back();
-    for (uint8_t i = kByLength.start[length]; i < kByLength.start[length + 1]; ++i) {
-        const std::string_view name = kNames[static_cast<size_t>(kByLength.ids[i])];
-        if (name[length - 1] != last || name[0] != first) continue;
-        if (std::memcmp(name.data(), lower_case_name.data(), length) == 0) return kByLength.ids[i];
-    }
-    return HeaderId::other;
+    const HeaderId id = kHash.ids[hash_of(lower_case_name, kHash.multiplier)];
+    if (id == HeaderId::other) return id;
+    const std::string_view name = kNames[static_cast<size_t>(id)];
+    const bool same = name.size() == length && equal_bytes(name.data(), lower_case_name.data(), length);
+    return same ? id : HeaderId::other;
 }
 
 void HeaderMap::clear() {
+    if (fields_.empty() && pinned_.empty() && arena_.empty()) return;
     fields_.clear();
     first_.fill(0);
     pinned_.clear();
@@ -94,14 +101,6 @@ std::string_view HeaderMap::copy(std::string_view bytes) {
     std::memcpy(place, bytes.data(), bytes.size());
     arena_used_ += bytes.size();
     return {place, bytes.size()};
-}
-
-void HeaderMap::add_view(HeaderId id, std::string_view name, std::string_view value) {
-    const size_t index = fields_.size();
-    fields_.push_back(HeaderField{name, value, id, false});
-    if (id == HeaderId::other) return;
-    uint16_t& first = first_[static_cast<size_t>(id)];
-    if (first == 0 && index <= kIndexable) first = static_cast<uint16_t>(index + 1);
 }
 
 void HeaderMap::add_copy(std::string_view lower_case_name, std::string_view value) {
@@ -151,11 +150,6 @@ void HeaderMap::remove(std::string_view lower_case_name) {
     for (HeaderField& field : fields_) {
         if (field.id == HeaderId::other && field.name == lower_case_name) field.removed = true;
     }
-}
-
-std::string_view HeaderMap::get(HeaderId id) const {
-    const uint16_t first = first_[static_cast<size_t>(id)];
-    return first == 0 ? std::string_view() : fields_[first - 1].value;
 }
 
 const HeaderField* HeaderMap::find(std::string_view lower_case_name) const {

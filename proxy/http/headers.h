@@ -84,7 +84,12 @@ class HeaderMap {
     void pin(network::BlockRef block);
 
     // Views must outlive the map or point into a pinned block.
-    void add_view(HeaderId id, std::string_view name, std::string_view value);
+    void add_view(HeaderId id, std::string_view name, std::string_view value) {
+        fields_.emplace_back(name, value, id, false);
+        if (id == HeaderId::other) return;
+        uint16_t& first = first_[static_cast<size_t>(id)];
+        if (first == 0 && fields_.size() <= UINT16_MAX) first = static_cast<uint16_t>(fields_.size());
+    }
     // Copies both into the arena.
     void add_copy(std::string_view lower_case_name, std::string_view value);
     void add_copy(HeaderId id, std::string_view value);
@@ -95,7 +100,10 @@ class HeaderMap {
     void remove(std::string_view lower_case_name);
 
     // First value; empty view with data() == nullptr when absent.
-    std::string_view get(HeaderId id) const;
+    std::string_view get(HeaderId id) const {
+        const uint16_t first = first_[static_cast<size_t>(id)];
+        return first == 0 ? std::string_view() : fields_[first - 1].value;
+    }
     bool has(HeaderId id) const { return first_[static_cast<size_t>(id)] != 0; }
     const HeaderField* find(std::string_view lower_case_name) const;
     // All fields, removed ones included (check `removed`).

@@ -245,7 +245,11 @@ void Http1Client::complete_stream() {
 void Http1Client::on_end_of_stream() {
     if (finished_ || response_ == Response::none) return;
     const bool whole = response_ == Response::body && exchange_->decoder.until_close();
-    if (!whole) return on_connection_closed(StreamReset::connection_terminated);
+    if (!whole) {
+        // A response cut short is a broken one; without a byte of it the connection has just ended.
+        const bool begun = response_ != Response::head || !connection_.read_buffer().empty();
+        return begun ? fail() : on_connection_closed(StreamReset::connection_terminated);
+    }
     busy_ = true;
     deliver_end(exchange_->body);
     if (!finished_) complete_stream();

@@ -36,7 +36,7 @@ HeadWriter::HeadWriter(network::Buffer& out, const HeaderMap& headers, size_t ex
 }
 
 void HeadWriter::put_target(std::string_view target) {
-    if (std::ranges::all_of(target, is_target_char)) return put(target);
+    if (is_target(target)) return put(target);
     constexpr std::string_view kHex = "0123456789ABCDEF";
     for (const char c : target) {
         if (is_target_char(c)) {
@@ -54,13 +54,6 @@ void HeadWriter::put_status(uint16_t status) {
     at_[1] = static_cast<char>('0' + status / 10 % 10);
     at_[2] = static_cast<char>('0' + status % 10);
     at_ += 3;
-}
-
-void HeadWriter::put_line(std::string_view name, std::string_view value) {
-    put(name);
-    put(": ");
-    put(value);
-    put("\r\n");
 }
 
 void HeadWriter::put_fields(const HeaderMap& headers) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "proxy/http/headers.h"
+#include "proxy/http/http1_chars.h"
 #include "proxy/network/buffer.h"
 
 namespace heirloom::http {
@@ -17,14 +18,17 @@ class HeadWriter {
     // Room in `out` for the fields of `headers` and `extra` bytes of other text.
     HeadWriter(network::Buffer& out, const HeaderMap& headers, size_t extra);
 
-    void put(std::string_view text) {
-        std::memcpy(at_, text.data(), text.size());
-        at_ += text.size();
-    }
+    void put(std::string_view text) { at_ = copy_bytes(at_, text); }
     void put_target(
         std::string_view target);      // percent-encodes what would break the request line; counts as field bytes
     void put_status(uint16_t status);  // three digits
-    void put_line(std::string_view name, std::string_view value);
+    void put_line(std::string_view name, std::string_view value) {
+        char* at = copy_bytes(at_, name);
+        std::memcpy(at, ": ", 2);
+        at = copy_bytes(at + 2, value);
+        std::memcpy(at, "\r\n", 2);
+        at_ = at + 2;
+    }
     // All fields but pseudo headers, host and those that belong to the connection or the framing (connection,
     // keep-alive, proxy-connection, transfer-encoding, content-length). A field with a control character in it is left
     // out.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/http1_exchange.h"
 
+#include <utility>
 #include <vector>
 
 namespace heirloom::http {

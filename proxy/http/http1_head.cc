@@ -42,6 +42,16 @@ bool is_forbidden_trailer(HeaderId id) {
            id == HeaderId::keep_alive || id == HeaderId::proxy_connection || id == HeaderId::expect;
 }
 
+// Fields that framing has to look at.
+constexpr std::array<bool, kWellKnownHeaders + 1> kExamined = [] {
+    std::array<bool, kWellKnownHeaders + 1> table{};
+    for (const HeaderId id : {HeaderId::content_length, HeaderId::transfer_encoding, HeaderId::connection,
+                              HeaderId::host, HeaderId::expect}) {
+        table[static_cast<size_t>(id)] = true;
+    }
+    return table;
+}();
+
 }  // namespace
 
 void HeadParser::start(Kind kind, const Http1Settings& settings) {
@@ -179,7 +189,7 @@ HeadParser::Line HeadParser::field_line(char* begin, char* end, HeaderMap& map) 
         line_end_ = static_cast<uint32_t>(at + 2 - base_);
         return Line::end;
     }
-    for (char lower = 0; at != end && (lower = token_lower(*at)) != 0; ++at) *at = lower;
+    at = lower_token(at, end);
     if (at == end) return Line::incomplete;
     if (*at != ':' || at == begin) return Line::malformed;
     const std::string_view name(begin, static_cast<size_t>(at - begin));
@@ -200,6 +210,10 @@ HeadParser::Line HeadParser::accept_field(std::string_view name, std::string_vie
     const HeaderId id = lookup_header(name);
     if (kind_ == Kind::trailers) {
         if (!is_forbidden_trailer(id)) map.add_view(id, name, value);
+        return Line::field;
+    }
+    if (!kExamined[static_cast<size_t>(id)]) {
+        map.add_view(id, name, value);
         return Line::field;
     }
     if (id == HeaderId::content_length) {

@@ -20,10 +20,14 @@ constexpr std::string_view kMethods[] = {
     "MKCOL",  "MOVE",   "M-SEARCH",  "NOTIFY", "PROPFIND", "PROPPATCH", "PURGE",      "REBIND",     "REPORT",
     "SEARCH", "SOURCE", "SUBSCRIBE", "UNBIND", "UNLINK",   "UNLOCK",    "UNSUBSCRIBE"};
 
-bool is_known_method(std::string_view method) { return std::ranges::find(kMethods, method) != std::end(kMethods); }
+bool is_known_method(std::string_view method) {
+    if (method == "GET") return true;
+    return std::ranges::find(kMethods, method) != std::end(kMethods);
+}
 
 bool is_http_version(std::string_view text) {
-    return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+    return text.size() == 8 && std::memcmp(text.data(), "HTTP/", 5) == 0 && is_digit(text[5]) && text[6] == '.' &&
+           is_digit(text[7]);
 }
 
 // "host:port" of CONNECT: both parts are there.
@@ -68,8 +72,8 @@ CodecError parse_request_line(std::string_view line, bool accept_http10, bool al
     if (rest.size() < 10 || rest[rest.size() - 9] != ' ') return kSyntax;
     const std::string_view version = rest.substr(rest.size() - 8);
     const std::string_view target = rest.substr(0, rest.size() - 9);
-    if (!is_http_version(version) || !std::ranges::all_of(target, is_target_char)) return kSyntax;
-    if (version == "HTTP/1.1") {
+    if (!is_http_version(version) || !is_target(target)) return kSyntax;
+    if (std::memcmp(version.data(), "HTTP/1.1", 8) == 0) {
         out.protocol = Protocol::http11;
     } else if (version == "HTTP/1.0" && accept_http10) {
         out.protocol = Protocol::http10;
@@ -77,6 +81,10 @@ CodecError parse_request_line(std::string_view line, bool accept_http10, bool al
         return kLowVersion;
     }
 
+    if (target.front() == '/' && out.method.size() < 7) {  // no CONNECT: the usual case
+        out.path = target;
+        return kFine;
+    }
     if (out.method == "CONNECT") {
         out.connect = true;
         out.authority = target;
@@ -100,7 +108,7 @@ bool parse_status_line(std::string_view line, StatusLine& out) {
     if (line.size() < 12 || !is_http_version(line.substr(0, 8)) || line[5] != '1' || line[8] != ' ') return false;
     if (line.size() > 12 && line[12] != ' ') return false;
     out.digits = line.substr(9, 3);
-    if (!std::ranges::all_of(out.digits, is_digit) || has_control(line)) return false;
+    if (!is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) || has_control(line)) return false;
     out.status = static_cast<uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
     out.protocol = line[7] == '0' ? Protocol::http10 : Protocol::http11;
     return out.status >= 100;

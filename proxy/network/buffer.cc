@@ -14,41 +14,46 @@ constexpr size_t kPoolLimit = 256;       // blocks kept per thread (4 MiB)
 constexpr size_t kCopyLimit = 2 * 1024;  // slices up to this size are copied when they move
 constexpr size_t kCompactAfter = 32;     // consumed slices before the vector is shifted
 
+// Trivial, so that reaching it costs nothing and it outlives every other thread-local object.
 struct Pool {
-    Block* free = nullptr;
-    size_t count = 0;
-    ~Pool();
+    Block* free;
+    size_t count;
+    bool closed;  // the thread ends: blocks go straight to the heap
 };
-thread_local Pool pool;
-// Trivial, so it outlives `pool`: blocks that other thread-local objects release later go straight to the heap.
-thread_local bool pool_gone = false;
+constinit thread_local Pool pool{nullptr, 0, false};
 
-Pool::~Pool() {
-    pool_gone = true;
-    while (free) std::free(std::exchange(free, free->next_free));
-}
-
-}  // namespace
-
-Block* acquire_block(uint32_t capacity) {
-    if (capacity <= kBlockBytes) {
-        capacity = kBlockBytes;
-        if (!pool_gone && pool.free) {
-            Block* block = pool.free;
-            pool.free = block->next_free;
-            --pool.count;
-            block->references = 1;
-            block->filled = 0;
-            return block;
-        }
+struct PoolCloser {
+    bool in_use = false;
+    ~PoolCloser() {
+        pool.closed = true;
+        while (pool.free) std::free(std::exchange(pool.free, pool.free->next_free));
+        pool.count = 0;
     }
+};
+thread_local PoolCloser closer;
+
+Block* allocate_block(uint32_t capacity) {
+    closer.in_use = true;  // creates it on this thread
     void* memory = std::malloc(sizeof(Block) + capacity);
     if (!memory) throw std::bad_alloc();
     return new (memory) Block{nullptr, 1, capacity, 0};
 }
 
+}  // namespace
+
+Block* acquire_block(uint32_t capacity) {
+    if (capacity > kBlockBytes) return allocate_block(capacity);
+    Block* block = pool.free;
+    if (!block) return allocate_block(kBlockBytes);
+    pool.free = block->next_free;
+    --pool.count;
+    block->references = 1;
+    block->filled = 0;
+    return block;
+}
+
 void free_block(Block* block) {
-    if (block->capacity != kBlockBytes || pool_gone || pool.count >= kPoolLimit) {
+    if (block->capacity != kBlockBytes || pool.closed || pool.count >= kPoolLimit) {
         std::free(block);
         return;
     }
@@ -57,7 +62,7 @@ void free_block(Block* block) {
     ++pool.count;
 }
 
-size_t pooled_blocks() { return pool_gone ? 0 : pool.count; }
+size_t pooled_blocks() { return pool.count; }
 
 std::string_view Buffer::front() const {
     if (size_ == 0) return {};
@@ -93,6 +98,7 @@ void Buffer::drop_front_slice() {
 
 void Buffer::consume(size_t n) {
     size_ -= n;
+    if (size_ == 0) return clear();
     while (n > 0) {
         Slice& slice = slices_[head_];
         const size_t here = slice.end - slice.begin;
@@ -138,7 +144,7 @@ Buffer::Slice* Buffer::growable_tail() {
 
 void Buffer::push(BlockRef block, uint32_t begin, uint32_t end) {
     if (slices_.capacity() == 0) slices_.reserve(4);
-    slices_.push_back(Slice{std::move(block), begin, end});
+    slices_.emplace_back(std::move(block), begin, end);
 }
 
 void Buffer::append(std::string_view bytes) {
@@ -223,6 +229,12 @@ int Buffer::reserve_blocks(struct iovec* out, int count) {
 
 void Buffer::commit(size_t n) {
     size_ += n;
+    if (n > 0 && reserved_ + 1 == slices_.size()) {
+        Slice& slice = slices_.back();
+        slice.end += static_cast<uint32_t>(n);
+        slice.block.get()->filled = slice.end;
+        return;
+    }
     for (size_t i = reserved_; n > 0; ++i) {
         Slice& slice = slices_[i];
         Block& block = *slice.block.get();
