@@ -29,6 +29,7 @@ void append_ipv6(std::string& out, const in6_addr& ip) {
 }  // namespace
 
 void append_number(std::string& out, uint64_t value) {
+    if (value < 10) return out.push_back(static_cast<char>('0' + value));
     char digits[20];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     out.append(digits, end);

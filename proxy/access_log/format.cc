@@ -74,6 +74,11 @@ void append_details(std::string& out, std::string_view details, bool keep_blanks
 // All values of the header, joined by a comma. False: it is not there.
 bool append_header(std::string& out, const http::HeaderMap& headers, http::HeaderId id, std::string_view name) {
     if (id != http::HeaderId::other && !headers.has(id)) return false;
+    if (id <= http::HeaderId::status) {  // a pseudo header comes once
+        const std::string_view value = headers.get(id);
+        out.append(value);
+        return value.data() != nullptr;
+    }
     bool found = false;
     for (const http::HeaderField& field : headers.fields()) {
         if (field.removed || field.id != id || (id == http::HeaderId::other && field.name != name)) continue;
@@ -116,8 +121,14 @@ Result<Format> Format::compile(std::string_view text) {
         config::parse_access_log_format(text.empty() ? config::kDefaultAccessLogFormat : text);
     if (!parsed) return parsed.error();
     Format format;
+    std::string before;
     for (config::LogPiece& piece : *parsed) {
-        Piece compiled{};
+        if (piece.op == LogOperator::literal) {
+            before += piece.text;
+            continue;
+        }
+        Piece compiled;
+        compiled.before = std::exchange(before, {});
         compiled.op = piece.op;
         compiled.text = std::move(piece.text);
         compiled.alternative = std::move(piece.alternative);
@@ -138,14 +149,18 @@ Result<Format> Format::compile(std::string_view text) {
         }
         format.pieces_.push_back(std::move(compiled));
     }
+    if (!before.empty()) format.pieces_.emplace_back().before = std::move(before);
     return format;
 }
 
 void Format::append(std::string& out, const Record& record, std::chrono::system_clock::time_point now) {
-    for (const Piece& piece : pieces_) append_piece(out, piece, record, now);
+    for (const Piece& piece : pieces_) {
+        out.append(piece.before);
+        append_value(out, piece, record, now);
+    }
 }
 
-void Format::append_piece(std::string& out, const Piece& piece, const Record& record,
+void Format::append_value(std::string& out, const Piece& piece, const Record& record,
                           std::chrono::system_clock::time_point now) {
     const http::StreamInfo& info = record.info;
     const auto append_headers = [&](const http::HeaderMap* headers) {
@@ -161,7 +176,8 @@ void Format::append_piece(std::string& out, const Piece& piece, const Record& re
         }
     };
     switch (piece.op) {
-        case LogOperator::literal:
+        case LogOperator::literal:  // the text after the last value
+            return;
         case LogOperator::hostname:
         case LogOperator::environment:
             out.append(piece.text);

@@ -24,9 +24,11 @@ class Format {
     void append(std::string& out, const Record& record, std::chrono::system_clock::time_point now);
 
   private:
+    // A value and the literal text before it.
     struct Piece {
-        config::LogOperator op;
-        std::string text;  // literal, name of a header, or the constant of the process
+        std::string before;
+        config::LogOperator op = config::LogOperator::literal;
+        std::string text;  // name of a header, or the constant of the process
         std::string alternative;
         http::HeaderId id = http::HeaderId::other;  // of `text`
         http::HeaderId alternative_id = http::HeaderId::other;
@@ -34,7 +36,7 @@ class Format {
         size_t time = 0;           // index into times_
         bool keep_blanks = false;  // RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)
     };
-    void append_piece(std::string& out, const Piece& piece, const Record& record,
+    void append_value(std::string& out, const Piece& piece, const Record& record,
                       std::chrono::system_clock::time_point now);
 
     std::vector<Piece> pieces_;
