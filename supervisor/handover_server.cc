@@ -98,15 +98,9 @@ void HandoverServer::handle(Generation& generation, shm::Received received) {
             generation.transition(State::ready, printable(message.ready().config_path(), kMostReasonBytes));
             return events_.on_ready(generation, message.ready());
         case Body::kLiveAck:
-            if (generation.state() != State::ready) {
-                return events_.on_misbehaviour(generation, "acknowledged go_live twice");
-            }
             return events_.on_live_ack(generation);
         case Body::kDrainAck:
             generation.active_connections = message.drain_ack().active_connections();
-            if (generation.state() != State::draining) {
-                return events_.on_misbehaviour(generation, "acknowledged a drain nobody asked for");
-            }
             generation.drain_acknowledged = true;
             return events_.on_drain_ack(generation);
         case Body::kDrained:
