@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/router/route_table.h"
+
+#include <doctest/doctest.h>
+
+namespace heirloom::router {
+
+namespace {
+
+using config::RouteMatch;
+
+config::VirtualHostConfig host(std::string name, std::vector<std::string> domains,
+                               std::vector<RouteMatch> matches = {{RouteMatch::Kind::prefix, "/", true}}) {
+    config::VirtualHostConfig result;
+    result.name = std::move(name);
+    result.domains = std::move(domains);
+    for (RouteMatch& match : matches) {
+        config::RouteConfig route;
+        route.name = match.value;
+        route.match = std::move(match);
+        result.routes.push_back(std::move(route));
+    }
+    return result;
+}
+
+std::shared_ptr<const RouteTable> table_of(std::vector<config::VirtualHostConfig> hosts) {
+    auto config = std::make_shared<config::HttpConnectionManagerConfig>();
+    config->routes.virtual_hosts = std::move(hosts);
+    return RouteTable::compile(config);
+}
+
+std::string host_for(const RouteTable& table, std::string_view authority) {
+    const RouteMatched found = table.find(authority, "/");
+    return found.virtual_host ? found.virtual_host->name : "-";
+}
+
+std::string route_for(const RouteTable& table, std::string_view path) {
+    const RouteMatched found = table.find("x", path);
+    return found.route ? found.route->name : "-";
+}
+
+}  // namespace
+
+TEST_CASE("virtual hosts: exact, longest suffix, longest prefix, everything") {
+    const auto table = table_of({host("exact", {"www.foo.com", "foo.com:8080"}), host("suffix", {"*.foo.com"}),
+                                 host("longer suffix", {"*.bar.foo.com"}), host("dash", {"*-bar.foo.com"}),
+                                 host("prefix", {"foo.*"}), host("longer prefix", {"foo.bar.*"}), host("any", {"*"})});
+    CHECK(host_for(*table, "www.foo.com") == "exact");
+    CHECK(host_for(*table, "WWW.Foo.COM") == "exact");
+    CHECK(host_for(*table, "foo.com:8080") == "exact");
+    CHECK(host_for(*table, "www.foo.com:8080") == "any");  // the port counts
+    CHECK(host_for(*table, "a.foo.com") == "suffix");
+    CHECK(host_for(*table, "a.bar.foo.com") == "longer suffix");
+    CHECK(host_for(*table, "a-bar.foo.com") == "dash");
+    CHECK(host_for(*table, "foo.net") == "prefix");
+    CHECK(host_for(*table, "foo.bar.net") == "longer prefix");
+    CHECK(host_for(*table, ".foo.com") == "any");  // the wildcard stands for something
+    CHECK(host_for(*table, "other") == "any");
+    CHECK(host_for(*table, "") == "any");
+    CHECK(host_for(*table, std::string(1000, 'a') + ".FOO.com") == "suffix");
+}
+
+TEST_CASE("without a host for everything, an unknown name finds nothing") {
+    const auto table = table_of({host("exact", {"a"})});
+    CHECK(host_for(*table, "b") == "-");
+    CHECK(table->find("b", "/").route == nullptr);
+    CHECK(host_for(*table_of({}), "b") == "-");
+}
+
+TEST_CASE("routes are tried in order; prefix and path, with and without case") {
+    const auto table = table_of({host("a", {"*"},
+                                      {{RouteMatch::Kind::path, "/exact", true},
+                                       {RouteMatch::Kind::prefix, "/api", true},
+                                       {RouteMatch::Kind::prefix, "/api/v2", true},
+                                       {RouteMatch::Kind::path, "/Loose", false},
+                                       {RouteMatch::Kind::prefix, "/SOFT/", false}})});
+    CHECK(route_for(*table, "/exact") == "/exact");
+    CHECK(route_for(*table, "/exact?a=b") == "/exact");
+    CHECK(route_for(*table, "/exact/") == "-");
+    CHECK(route_for(*table, "/Exact") == "-");
+    CHECK(route_for(*table, "/api") == "/api");
+    CHECK(route_for(*table, "/apis") == "/api");
+    CHECK(route_for(*table, "/api/v2/x") == "/api");  // the first match wins
+    CHECK(route_for(*table, "/API") == "-");
+    CHECK(route_for(*table, "/lOOSE?x") == "/Loose");
+    CHECK(route_for(*table, "/soft/x") == "/SOFT/");
+    CHECK(route_for(*table, "/sof") == "-");
+    CHECK(route_for(*table, "") == "-");
+}
+
+TEST_CASE("each route has an index of its own over all hosts") {
+    const auto table = table_of({host("a", {"a"}, {{RouteMatch::Kind::path, "/1"}, {RouteMatch::Kind::path, "/2"}}),
+                                 host("b", {"b"}, {{RouteMatch::Kind::path, "/1"}})});
+    CHECK(table->route_count() == 3);
+    CHECK(table->find("a", "/2").index == 1);
+    CHECK(table->find("b", "/1").index == 2);
+}
+
+}  // namespace heirloom::router

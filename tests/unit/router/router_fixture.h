@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// A router between a scripted upstream and a downstream stream that records what it is told.
+#pragma once
+
+#include "proxy/router/router.h"
+#include "tests/unit/upstream/fixture.h"
+
+namespace heirloom::router {
+
+class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
+  public:
+    RecordedStream(network::EventLoop& loop, http::StreamHandlerFactory& factory)
+        : loop_(loop), handler_(factory.make_handler(*this)) {
+        info_.start = loop.now();
+    }
+    ~RecordedStream() override { end(); }
+
+    // The client's side.
+    void request(std::string_view method, std::string_view path, bool end_stream = true) {
+        headers_.add_copy(http::HeaderId::method, method);
+        headers_.add_copy(http::HeaderId::authority, "a.com");
+        headers_.add_copy(http::HeaderId::path, path);
+        headers_.add_copy(http::HeaderId::scheme, "http");
+        request_complete_ = end_stream;
+        handler_->on_request_headers(headers_, end_stream);
+    }
+    void body(std::string_view piece, bool end_stream) {
+        network::Buffer data;
+        data.append(piece);
+        request_complete_ = end_stream;
+        handler_->on_request_body(data, end_stream);
+        CHECK(data.empty());
+    }
+    // The client leaves, or the stream is over.
+    void end() {
+        if (std::exchange(ended_, true)) return;
+        handler_->on_destroy();
+    }
+
+    http::HeaderMap& request_headers() override { return headers_; }
+    http::StreamInfo& info() override { return info_; }
+    network::EventLoop& loop() override { return loop_; }
+    void send_interim(uint16_t, const http::HeaderMap&) override { ++interims; }
+    void send_headers(http::HeaderMap& headers, bool end_stream) override {
+        status = headers.get(http::HeaderId::status);
+        service_time = headers.get(http::HeaderId::x_envoy_upstream_service_time);
+        finished(end_stream);
+    }
+    void send_body(network::Buffer& data, bool end_stream) override {
+        text += data.to_string();
+        data.clear();
+        finished(end_stream);
+    }
+    void send_trailers(http::HeaderMap&) override { finished(true); }
+    void send_local_reply(uint16_t code, std::string_view body_text, std::string_view details,
+                          const http::HeaderMap* add) override {
+        status = std::to_string(code);
+        text = body_text;
+        info_.response_code_details = details;
+        local = true;
+        if (add) {
+            location = add->get(http::HeaderId::location);
+            overloaded = add->get(http::HeaderId::x_envoy_overloaded);
+        }
+        finished(true);
+    }
+    void reset(http::StreamReset reason) override {
+        was_reset = reason;
+        end();
+    }
+    bool response_started() const override { return !status.empty(); }
+    bool request_complete() const override { return request_complete_; }
+    bool response_flow_high() const override { return false; }
+    http::BodyFlow& request_flow() override { return *this; }
+    void set_idle_timeout(std::chrono::milliseconds timeout) override { idle_timeout = timeout; }
+    void pause_reading() override { ++pauses; }
+    void resume_reading() override { --pauses; }
+
+    http::StreamHandler& handler() { return *handler_; }
+    bool over() const { return complete || was_reset; }
+    std::string details() const { return std::string(info_.response_code_details); }
+    bool flag(http::ResponseFlag which) const { return info_.has_flag(which); }
+
+    std::string status, text, location, overloaded, service_time;
+    bool complete = false;
+    bool local = false;
+    int interims = 0;
+    int pauses = 0;
+    std::optional<http::StreamReset> was_reset;
+    std::optional<std::chrono::milliseconds> idle_timeout;
+
+  private:
+    void finished(bool end_stream) {
+        if (!end_stream) return;
+        complete = true;
+        if (request_complete_) end();
+    }
+
+    network::EventLoop& loop_;
+    http::StreamInfo info_;
+    http::HeaderMap headers_;
+    bool request_complete_ = false;
+    bool ended_ = false;
+    std::unique_ptr<http::StreamHandler> handler_;
+};
+
+struct RouterFixture : upstream::LoopFixture {
+    RouterFixture() : server(*loop) {}
+    ~RouterFixture() {
+        streams.clear();
+        factory.reset();
+        worker.reset();
+        manager.reset();
+    }
+
+    // Cluster "up" leads to `server`; "/" to it. Tests change `route` and `cluster` before the first stream.
+    RecordedStream& stream() {
+        if (!factory) open();
+        streams.push_back(std::make_unique<RecordedStream>(*loop, *factory));
+        return *streams.back();
+    }
+    void open() {
+        if (cluster.endpoints.empty() && !empty_cluster) cluster.endpoints = {upstream::endpoint_at(server.address())};
+        cluster.name = "up";
+        auto snapshot = std::make_shared<config::Snapshot>();
+        snapshot->clusters.push_back(cluster);
+        manager = upstream::ClusterManager::create(*loop, snapshot, *registrar);
+        worker = manager->make_worker(*loop, 0);
+        auto with = std::make_shared<config::HttpConnectionManagerConfig>();
+        with->suppress_envoy_headers = suppress;
+        config::VirtualHostConfig host;
+        host.name = "all";
+        host.domains = {"*"};
+        host.routes.push_back(route);
+        with->routes.virtual_hosts.push_back(host);
+        factory = make_router(with, RouteTable::compile(with), make_router_stats(*registrar, "in"), *worker);
+    }
+    void forward() {
+        route.name = "r";
+        route.match.value = "/";
+        route.forward.emplace();
+        route.forward->cluster = "up";
+    }
+    void finish(RecordedStream& stream) {
+        REQUIRE(run_until([&] { return stream.over(); }));
+    }
+    uint64_t stat(const std::string& name) { return counter("cluster.up." + name); }
+    upstream::EndpointNumbers numbers() { return manager->status()[0].endpoints.at(0).numbers; }
+
+    upstream::ScriptedUpstream server;
+    config::ClusterConfig cluster;
+    config::RouteConfig route;
+    bool empty_cluster = false;
+    bool suppress = false;
+    std::unique_ptr<upstream::ClusterManager> manager;
+    std::unique_ptr<upstream::WorkerClusters> worker;
+    std::unique_ptr<http::StreamHandlerFactory> factory;
+    std::vector<std::unique_ptr<RecordedStream>> streams;
+};
+
+}  // namespace heirloom::router
