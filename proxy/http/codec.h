@@ -6,7 +6,8 @@
 //   upstream:    RequestEncoder -> bytes;  bytes -> ClientCodec -> ResponseDecoder
 //
 // HTTP/1 has one stream at a time: a pipelined request is not parsed before the response to the one before it is
-// complete. All of it belongs to the worker's thread.
+// complete. HTTP/2 has many: each decoder hears of the end and the flow of its own stream. All of it belongs to the
+// worker's thread.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,11 @@ class RequestDecoder {
     virtual void on_request_trailers(HeaderMap& trailers) = 0;                 // ends the request
     // The stream is over before its response was complete (connection gone, RST_STREAM). Last callback.
     virtual void on_stream_reset(StreamReset reason) = 0;
+    // HTTP/2: request and response are complete. Last callback. (HTTP/1: ServerCallbacks::on_stream_complete.)
+    virtual void on_stream_complete() {}
+    // HTTP/2: what this stream has written and the client has not taken is above the limit / below half of it.
+    virtual void on_response_flow_high() {}
+    virtual void on_response_flow_low() {}
 };
 
 class ResponseEncoder {
@@ -81,7 +87,11 @@ class ServerCallbacks {
     // A request begins. The encoder lives until the stream has ended both ways.
     virtual RequestDecoder& on_new_stream(ResponseEncoder& encoder) = 0;
     // Request and response of the current stream are complete; `reusable`: the connection may carry another one.
+    // HTTP/2: some stream has ended, complete or not; its decoder was told before.
     virtual void on_stream_complete(bool reusable) = 0;
+    // HTTP/2: the client broke the protocol or a limit; all streams were reset, GOAWAY is written. Close after flush.
+    // `details` is static: the stat that counted it, or "http2.codec_error".
+    virtual void on_connection_error(std::string_view details) { static_cast<void>(details); }
     // Unusable input. There is always a stream to answer on: for a broken head on_new_stream() was called just before
     // and its decoder never gets headers. The decoder of a request that has begun gets no further callback. A response
     // sent now says `connection: close`; on_stream_complete(false) follows it.
@@ -99,6 +109,12 @@ class ServerCodec {
     // Nothing has arrived of a next request (a drain may close; an idle timer may run).
     virtual bool idle() const = 0;
     virtual Protocol protocol() const = 0;
+    virtual size_t open_streams() const { return idle() ? 0 : 1; }
+    // HTTP/2: GOAWAY in two steps, so that no request is lost: the notice, which takes nothing away, and some time
+    // later the one that names the last stream. Then the connection is over when open_streams() is 0. HTTP/1 says it
+    // in a response.
+    virtual void start_draining() {}
+    virtual void finish_draining() {}
 };
 
 // --- upstream --------------------------------------------------------------------------------------------------------
@@ -114,6 +130,8 @@ class ResponseDecoder {
     // The connection's write buffer for this request is high / low again: slow down the source of the body.
     virtual void on_request_flow_high() = 0;
     virtual void on_request_flow_low() = 0;
+    // HTTP/2: the exchange is complete both ways. Last callback. (HTTP/1: ClientCallbacks::on_stream_complete.)
+    virtual void on_stream_complete() {}
 };
 
 class RequestEncoder {
@@ -131,15 +149,19 @@ class ClientCallbacks {
   public:
     virtual ~ClientCallbacks() = default;
     // The exchange is complete both ways; `reusable`: the connection may carry another one.
+    // HTTP/2: some stream has ended, complete or not; its decoder was told before.
     virtual void on_stream_complete(bool reusable) = 0;
-    // The peer broke the protocol; the stream was reset with protocol_error.
+    // The peer broke the protocol; the stream (HTTP/2: each stream) was reset with protocol_error.
     virtual void on_protocol_error() = 0;
+    // HTTP/2: no new stream on this connection. Those that the peer will not serve are reset with remote_refused.
+    virtual void on_goaway() {}
+    virtual void on_max_streams_changed() {}  // see ClientCodec::max_streams()
 };
 
 class ClientCodec {
   public:
     virtual ~ClientCodec() = default;
-    // REQUIRES: no stream is open (HTTP/1).
+    // REQUIRES: open_streams() < max_streams().
     virtual RequestEncoder& new_stream(ResponseDecoder& decoder) = 0;
     virtual void dispatch() = 0;
     // Remote FIN: ends a response that is framed by close; one cut short is a protocol error; none at all a terminated
@@ -148,6 +170,9 @@ class ClientCodec {
     virtual void on_connection_closed(StreamReset reason) = 0;
     virtual void on_write_buffer_high() = 0;
     virtual void on_write_buffer_low() = 0;
+    virtual size_t open_streams() const = 0;
+    // As many as the peer allows at once; 0 when it takes no more. HTTP/1: one.
+    virtual size_t max_streams() const { return 1; }
 };
 
 }  // namespace heirloom::http

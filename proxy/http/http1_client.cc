@@ -26,6 +26,7 @@ class Http1Client final : public ClientCodec, public RequestEncoder, public Body
     void on_write_buffer_low() override {
         if (decoder_) decoder_->on_request_flow_low();
     }
+    size_t open_streams() const override { return exchange_ ? 1 : 0; }
 
     // RequestEncoder
     void encode_headers(const HeaderMap& headers, bool end_stream) override;
