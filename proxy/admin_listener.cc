@@ -43,12 +43,13 @@ void AdminListener::stop_polling() {
 
 void AdminListener::close_politely(std::function<void()> empty) {
     connections_->announce_close();
-    connections_->close_idle();
     if (connections_->size() == 0) return empty();
     connections_->on_change([this, empty = std::move(empty)](int) {
         if (connections_->size() == 0) empty();
     });
 }
+
+void AdminListener::close_idle() { connections_->close_idle(); }
 
 void AdminListener::close_now() {
     connections_->on_change(nullptr);

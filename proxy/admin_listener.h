@@ -26,8 +26,10 @@ class AdminListener {
     bool start_polling() { return listener_->start(); }
     // No further connection; each answer closes its connection from now on.
     void stop_polling();
-    // Idle connections get a FIN. `empty` is called when none is left, maybe at once.
+    // Each answer closes its connection. `empty` is called when none is left, maybe at once.
     void close_politely(std::function<void()> empty);
+    // Those that asked nothing meanwhile get a FIN.
+    void close_idle();
     void close_now();
 
   private:

@@ -224,7 +224,15 @@ void Server::on_go_live() {
     if (phase_ == Phase::ready) go_live();
 }
 
+// Says so before the first connection is accepted: one that dies while it is not yet live takes none with it.
 void Server::go_live() {
+    set_phase(Phase::live, shm::GenerationState::live);
+    listener_stats_.total_listeners_active.set(plans_.size());
+    stats_.initialization_time_ms.record(static_cast<uint64_t>(
+        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_).count()));
+    tick();
+    if (client_) client_->live_ack();
+    // Not before: who asks either generation meanwhile hears LIVE.
     if (admin_ && !admin_->start_polling()) return fail("no descriptors for the admin listener");
     waiting_for_ = workers_.size();
     for (const auto& worker : workers_) {
@@ -234,14 +242,8 @@ void Server::go_live() {
 
 void Server::on_polling(bool all) {
     all_polling_ = all_polling_ && all;
-    if (--waiting_for_ > 0 || phase_ != Phase::ready) return;
-    if (!all_polling_) return fail("no descriptors to poll the listening sockets");
-    set_phase(Phase::live, shm::GenerationState::live);
-    listener_stats_.total_listeners_active.set(plans_.size());
-    stats_.initialization_time_ms.record(static_cast<uint64_t>(
-        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_).count()));
-    tick();
-    if (client_) client_->live_ack();
+    if (--waiting_for_ > 0) return;
+    if (!all_polling_) fail("no descriptors to poll the listening sockets");
 }
 
 void Server::stop_polling(bool inbound_only, std::function<void()> done) {
@@ -317,6 +319,9 @@ void Server::leave() {
     if (!admin_) return stop(0);
     bound_timer_.set_callback([](void* self) { static_cast<Server*>(self)->stop(0); }, this);
     bound_timer_.arm(loop_.timers(), kAdminPatience);
+    // A request that is on its way is answered; then idle ones are closed.
+    idle_timer_.set_callback([](void* self) { static_cast<Server*>(self)->admin_->close_idle(); }, this);
+    idle_timer_.arm(loop_.timers(), kAnnounceTime);
     admin_->close_politely([this] { stop(0); });
 }
 
