@@ -156,7 +156,6 @@ void handle_quit(const Request& request, Answer& answer) {
 }
 
 void handle_reset_counters(const Request& request, Answer& answer) {
-    request.report.reset_counters();
     request.server.reset_counters();
     answer.body = kOk;
 }

@@ -28,13 +28,6 @@ HistogramSnapshot difference(const HistogramSnapshot& now, const HistogramSnapsh
     return result;
 }
 
-template <class Visit>
-void for_each_counter_slot(const shm::StatInfo& info, Visit visit) {
-    if (info.kind == StatKind::counter) visit(info.first_slot);
-    if (info.kind != StatKind::counter_by_code) return;
-    for (uint32_t i = 0; i < shm::kCodeSlots; ++i) visit(info.first_slot + i);
-}
-
 }  // namespace
 
 std::vector<Reading> Report::read(const ReportOptions& options) const {
@@ -71,9 +64,7 @@ void Report::read_counter(std::vector<Reading>& out, const ReportOptions& option
     const uint64_t value = segment_.counter(slot);
     if (value == 0 && (options.used_only || appears_at_first_use(name))) return;
     if (options.matches && !options.matches(name)) return;
-    const auto zero = zero_.find(slot);
-    const uint64_t shown = zero == zero_.end() ? value : value - std::min(value, zero->second);
-    out.push_back({std::move(name), Reading::Kind::counter, shown, {}});
+    out.push_back({std::move(name), Reading::Kind::counter, value, {}});
 }
 
 void Report::read_codes(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const {
@@ -106,14 +97,6 @@ void Report::flush() {
         // The first flush has no interval before it: what older generations recorded is not of the last interval.
         if (!is_new) entry->second.interval = difference(now, entry->second.at_flush);
         entry->second.at_flush = std::move(now);
-    }
-}
-
-void Report::reset_counters() {
-    for (size_t i = 0, count = segment_.stat_count(); i < count; ++i) {
-        for_each_counter_slot(segment_.stat(i), [this](uint32_t slot) {
-            if (const uint64_t value = segment_.counter(slot); value != 0) zero_[slot] = value;
-        });
     }
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the segment holds, as the admin interface shows it: named, filtered, sorted. Main thread.
 //
-// Two things are this process's own and not in the segment: the histograms of the last flush interval, and the zero
-// that /reset_counters set (it hides what was counted before, for as long as this generation lives).
+// One thing is this process's own and not in the segment: the histograms of the last flush interval.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +47,6 @@ class Report {
     std::vector<Reading> read(const ReportOptions& options) const;
     // A flush interval is over.
     void flush();
-    void reset_counters();
 
   private:
     struct Baseline {
@@ -61,7 +59,6 @@ class Report {
 
     shm::Segment& segment_;
     std::unordered_map<uint32_t, Baseline> histograms_;  // by first slot
-    std::unordered_map<uint32_t, uint64_t> zero_;        // of counters, by slot
 };
 
 }  // namespace heirloom::stats

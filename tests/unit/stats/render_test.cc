@@ -150,16 +150,6 @@ TEST_CASE_FIXTURE(ReportFixture, "Prometheus: a histogram has Envoy's buckets, a
     CHECK(has(prometheus(HistogramView::summary), "quantile=\"0.995\"} nan\n"));
 }
 
-TEST_CASE_FIXTURE(ReportFixture, "counters start anew after a reset, gauges and histograms do not") {
-    const Counter requests = registrar.counter("server.requests");
-    registrar.gauge("server.live").set(1);
-    requests.add(5);
-    report.reset_counters();
-    CHECK(text() == "server.live: 1\nserver.requests: 0\n");
-    requests.add(2);
-    CHECK(text() == "server.live: 1\nserver.requests: 2\n");
-}
-
 TEST_CASE("quantiles are exact for small whole numbers and close for large ones") {
     const std::span<const double> bounds = shm::Segment::default_bounds();
     shm::HistogramSnapshot histogram;
