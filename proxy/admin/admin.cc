@@ -75,15 +75,14 @@ class AdminStream : public http::StreamHandler {
         answered_ = true;
         answer_ = answer_of(server_, report_, target_, method_, is_form_ ? body_ : std::string_view{});
         if (answer_.afterwards) stream_.loop().run_later(std::move(answer_.afterwards));
-        http::HeaderMap headers;
-        headers.add_copy(HeaderId::status, std::to_string(answer_.status));
-        headers.add_copy(HeaderId::content_type, answer_.content_type);
-        headers.add_copy("cache-control", "no-cache, max-age=0");
-        headers.add_copy("x-content-type-options", "nosniff");
+        headers_.add_copy(HeaderId::status, std::to_string(answer_.status));
+        headers_.add_copy(HeaderId::content_type, answer_.content_type);
+        headers_.add_copy("cache-control", "no-cache, max-age=0");
+        headers_.add_copy("x-content-type-options", "nosniff");
         stream_.info().response_code_details = "admin_filter_response";
         const bool head_only = method_ == "HEAD" || answer_.body.empty();
         if (head_only) answer_.body.clear();
-        stream_.send_headers(headers, head_only);
+        stream_.send_headers(headers_, head_only);
         if (!head_only) send_more();
     }
 
@@ -105,6 +104,7 @@ class AdminStream : public http::StreamHandler {
     bool is_form_ = false;
     bool answered_ = false;
     Answer answer_;
+    http::HeaderMap headers_;
     size_t sent_ = 0;
 };
 

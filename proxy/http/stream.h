@@ -24,6 +24,7 @@ class DownstreamStream {
 
     virtual void send_interim(uint16_t status, const HeaderMap& headers) = 0;
     // `headers` must have `:status`. The connection manager adds date, server, and decides on `connection: close`.
+    // They are read again when the stream ends (log): they must live until on_destroy().
     virtual void send_headers(HeaderMap& headers, bool end_stream) = 0;
     virtual void send_body(network::Buffer& data, bool end_stream) = 0;  // takes all bytes
     virtual void send_trailers(HeaderMap& trailers) = 0;
