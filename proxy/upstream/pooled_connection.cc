@@ -55,7 +55,9 @@ void PooledConnection::close() { connection_->close(); }
 void PooledConnection::on_connected() {
     PoolContext& context = *pool_.context_;
     context.stats.upstream_cx_connect_ms.record(milliseconds_between(started_, context.loop.now()));
-    codec_ = http::make_http1_client(*connection_, *this, {});
+    http::Http1Settings settings;
+    settings.enable_trailers = true;  // the downstream side decides whether they go on
+    codec_ = http::make_http1_client(*connection_, *this, settings);
     state_ = State::idle;
     pool_.on_connected(*this);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""With enable_trailers both ways pass trailers; without, they are dropped and the message is complete."""
+"""With the connection manager's enable_trailers both ways pass trailers; without, they are dropped and the message is complete."""
 from harness import *
 
 upstream = Upstream(chunked(b'body', trailers=[('x-sum', '42')]))
