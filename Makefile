@@ -34,9 +34,9 @@ ALL_LDFLAGS := $(OPT_$(MODE)) -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed 
 
 # Folders, low to high: each may include itself and those before it (checked by `make layers` against docs/architecture.md).
 PROXY_LAYERS := stats config network http access_log upstream handover router connection_manager listener admin
-LIBS_proxy := -lre2 -lyaml-cpp -lprotobuf -lcares -lspdlog -lfmt
-LIBS_supervisor := -lprotobuf-lite -lsystemd -lspdlog -lfmt -lboost_filesystem -lboost_json -lboost_program_options
-LIBS_ctl := -lprotobuf-lite -lboost_json -lboost_program_options -lfmt
+LIBS_proxy := -lnghttp2 -lre2 -lyaml-cpp -lprotobuf -lcares -lspdlog -lfmt
+LIBS_supervisor := -lprotobuf-lite -lsystemd -lspdlog -lfmt -lboost_filesystem -lboost_json
+LIBS_ctl := -lprotobuf-lite -lboost_json -lfmt
 
 rwildcard = $(foreach d,$(wildcard $(1:=/*)),$(call rwildcard,$d,$2) $(filter $(subst *,%,$2),$d))
 
@@ -94,7 +94,8 @@ $(B)/bin/heirloom-proxy: $(B)/obj/proxy/main.o $(B)/lib/libserver.a $(PROXY_LIBS
 # Precompiled headers: one for the proxy and the contract, one for the supervisor (Asio).
 PCH_proxy := $(B)/pch/proxy_pch.h
 PCH_supervisor := $(B)/pch/supervisor_pch.h
-$(B)/pch/%_pch.h.gch: scripts/pch/%_pch.h | $(GEN)/protos.stamp
+# Explicit targets: of two pattern rules make would take the one whose precompiled header is there already.
+$(PCH_proxy).gch $(PCH_supervisor).gch: $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.h | $(GEN)/protos.stamp
 	$(call say,PCH,$@)
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
