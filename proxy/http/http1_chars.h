@@ -200,4 +200,24 @@ inline bool equals_ignoring_case(std::string_view text, std::string_view lower) 
     return true;
 }
 
+// The same, unless there is a control character in `text`: then null, and what stands at `to` is of no use.
+inline char* copy_text(char* to, std::string_view text) {
+    const size_t size = text.size();
+    if (size >= 4 && size <= 16) {
+        const bytes::Words words = bytes::load_short(text);
+        const bool doubtful = (bytes::below_or_del(words.low, 0x20) | bytes::below_or_del(words.high, 0x20)) != 0;
+        if (doubtful && has_control(text)) return nullptr;
+        if (size >= 8) {
+            std::memcpy(to, &words.low, 8);
+            std::memcpy(to + size - 8, &words.high, 8);
+        } else {
+            const auto low = static_cast<uint32_t>(words.low), high = static_cast<uint32_t>(words.low >> 32);
+            std::memcpy(to, &low, 4);
+            std::memcpy(to + size - 4, &high, 4);
+        }
+        return to + size;
+    }
+    return has_control(text) ? nullptr : copy_bytes(to, text);
+}
+
 }  // namespace heirloom::http

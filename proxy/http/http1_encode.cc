@@ -59,11 +59,15 @@ void HeadWriter::put_status(uint16_t status) {
 void HeadWriter::put_fields(const HeaderMap& headers) {
     for (const HeaderField& field : headers.fields()) {
         if (field.removed || kOwnedByCodec[static_cast<size_t>(field.id)]) continue;
-        if (has_control(field.value)) continue;
         if (field.id == HeaderId::other && (field.name.empty() || field.name[0] == ':' || has_control(field.name))) {
             continue;
         }
-        put_line(field.name, field.value);
+        char* at = copy_bytes(at_, field.name);
+        std::memcpy(at, ": ", 2);
+        at = copy_text(at + 2, field.value);
+        if (!at) continue;
+        std::memcpy(at, "\r\n", 2);
+        at_ = at + 2;
     }
 }
 

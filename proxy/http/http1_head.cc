@@ -111,13 +111,15 @@ HeadParser::Progress HeadParser::parse(network::Buffer& buffer, HeaderMap& map) 
     if (scanned_ > position_ && scanned_ <= size && !std::memchr(bytes.data() + scanned_, '\n', size - scanned_)) {
         return wait_for_more(bytes.data(), size);
     }
-    for (;;) {
+    Line line = Line::field;
+    while (line != Line::end) {
         char* const begin = bytes.data() + position_;
         const bool first = position_ == 0 && kind_ != Kind::trailers;
-        Line line = first ? start_line(begin, end, map) : field_line(begin, end, map);
+        line = first ? start_line(begin, end, map) : field_lines(begin, end, map);
         if (line == Line::malformed) {
             // Judged only when the whole line is there, so that the verdict does not depend on how it was cut.
-            const auto* newline = static_cast<const char*>(std::memchr(begin, '\n', static_cast<size_t>(end - begin)));
+            const char* at = bytes.data() + position_;
+            const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
             if (newline) line_end_ = static_cast<uint32_t>(newline + 1 - bytes.data());
             line = newline ? refuse(400, kSyntax) : Line::incomplete;
         }
@@ -128,7 +130,6 @@ HeadParser::Progress HeadParser::parse(network::Buffer& buffer, HeaderMap& map) 
         }
         if (line == Line::refused) return Progress::failed;
         position_ = line_end_;
-        if (line == Line::end) break;
     }
     map.pin(buffer.pin_front());
     buffer.consume(position_);
@@ -180,40 +181,48 @@ HeadParser::Line HeadParser::start_line(char* begin, char* end, HeaderMap& map) 
     return Line::field;
 }
 
-HeadParser::Line HeadParser::field_line(char* begin, char* end, HeaderMap& map) {
-    if (begin == end) return Line::incomplete;
-    char* at = begin;
-    if (*at == '\r') {
-        if (at + 1 == end) return Line::incomplete;
-        if (at[1] != '\n') return Line::malformed;
-        line_end_ = static_cast<uint32_t>(at + 2 - base_);
-        return Line::end;
+// All lines that are there, up to the empty one or to one that is not to be accepted; position_ is behind the last good
+// one.
+HeadParser::Line HeadParser::field_lines(char* begin, char* end, HeaderMap& map) {
+    const char* const limit = base_ + settings_->max_headers_bytes;
+    for (;; position_ = line_end_) {
+        if (begin == end) return Line::incomplete;
+        char* at = begin;
+        if (*at == '\r') {
+            if (at + 1 == end) return Line::incomplete;
+            if (at[1] != '\n') return Line::malformed;
+            line_end_ = static_cast<uint32_t>(at + 2 - base_);
+            return Line::end;
+        }
+        at = lower_token(at, end);
+        if (at == end) return Line::incomplete;
+        if (*at != ':' || at == begin) return Line::malformed;
+        const std::string_view name(begin, static_cast<size_t>(at - begin));
+        ++at;
+        while (at != end && is_blank(*at)) ++at;
+        const char* stop = find_control(at, end);
+        if (stop == end) return Line::incomplete;
+        if (*stop != '\r') return Line::malformed;
+        if (stop + 1 == end) return Line::incomplete;
+        if (stop[1] != '\n') return Line::malformed;
+        begin = const_cast<char*>(stop) + 2;
+        line_end_ = static_cast<uint32_t>(begin - base_);
+        if (begin > limit) return Line::refused;  // the caller looks at line_end_ first
+        while (stop != at && is_blank(stop[-1])) --stop;
+        const std::string_view value(at, static_cast<size_t>(stop - at));
+        if (++field_count_ > settings_->max_headers_count) return refuse(431, "http1.too_many_headers");
+        const HeaderId id = lookup_header(name);
+        if (kExamined[static_cast<size_t>(id)] || kind_ == Kind::trailers) {
+            if (accept_field(id, name, value, map) == Line::refused) return Line::refused;
+        } else {
+            map.add_view(id, name, value);
+        }
     }
-    at = lower_token(at, end);
-    if (at == end) return Line::incomplete;
-    if (*at != ':' || at == begin) return Line::malformed;
-    const std::string_view name(begin, static_cast<size_t>(at - begin));
-    ++at;
-    while (at != end && is_blank(*at)) ++at;
-    const char* stop = find_control(at, end);
-    if (stop == end) return Line::incomplete;
-    if (*stop != '\r') return Line::malformed;
-    if (stop + 1 == end) return Line::incomplete;
-    if (stop[1] != '\n') return Line::malformed;
-    line_end_ = static_cast<uint32_t>(stop + 2 - base_);
-    while (stop != at && is_blank(stop[-1])) --stop;
-    return accept_field(name, {at, static_cast<size_t>(stop - at)}, map);
 }
 
-HeadParser::Line HeadParser::accept_field(std::string_view name, std::string_view value, HeaderMap& map) {
-    if (++field_count_ > settings_->max_headers_count) return refuse(431, "http1.too_many_headers");
-    const HeaderId id = lookup_header(name);
+HeadParser::Line HeadParser::accept_field(HeaderId id, std::string_view name, std::string_view value, HeaderMap& map) {
     if (kind_ == Kind::trailers) {
         if (!is_forbidden_trailer(id)) map.add_view(id, name, value);
-        return Line::field;
-    }
-    if (!kExamined[static_cast<size_t>(id)]) {
-        map.add_view(id, name, value);
         return Line::field;
     }
     if (id == HeaderId::content_length) {

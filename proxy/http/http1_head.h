@@ -48,8 +48,8 @@ class HeadParser {
     enum class Line : uint8_t { field, end, incomplete, malformed, refused };
     bool skip_empty_line(network::Buffer& buffer);
     Line start_line(char* begin, char* end, HeaderMap& map);
-    Line field_line(char* begin, char* end, HeaderMap& map);
-    Line accept_field(std::string_view name, std::string_view value, HeaderMap& map);
+    Line field_lines(char* begin, char* end, HeaderMap& map);
+    Line accept_field(HeaderId id, std::string_view name, std::string_view value, HeaderMap& map);
     bool method_is_broken(const char* begin, const char* end) const;
     Line refuse(uint16_t status, std::string_view details);
     Progress fail(uint16_t status, std::string_view details);
@@ -68,7 +68,7 @@ class HeadParser {
     bool transfer_encoding_unknown_ = false;
     bool host_seen_ = false;
     bool authority_from_url_ = false;
-    uint32_t line_end_ = 0;  // of the line just parsed
+    uint32_t line_end_ = 0;  // of the line just parsed, or refused
     MessageHead head_;
     CodecError error_;
 };

@@ -8,9 +8,12 @@
 #include <string_view>
 
 #include "proxy/http/http1_codec.h"
+#include "tests/unit/http/forwarders.h"
 
 using namespace heirloom;
 using namespace heirloom::http;
+using heirloom::http::test::RequestForwarder;
+using heirloom::http::test::ResponseForwarder;
 
 namespace {
 
@@ -71,29 +74,30 @@ struct Transport : network::ConnectionCallbacks {
     }
 };
 
-struct Server : Transport, ServerCallbacks, RequestDecoder {
+struct Server : Transport, ServerCallbacks {
+    RequestForwarder<Server> decoder{*this};
     ResponseEncoder* encoder = nullptr;
-    using Transport::Transport;
+    explicit Server(network::EventLoop& event_loop) : Transport(event_loop) {}
     RequestDecoder& on_new_stream(ResponseEncoder& response) override {
         encoder = &response;
         body.clear();
-        return *this;
+        return decoder;
     }
-    void on_request_headers(HeaderMap& headers, Protocol, bool end_stream) override {
+    void on_request_headers(HeaderMap& headers, Protocol, bool end_stream) {
         story += "<" + text_of(headers) + ">";
         if (headers.get(HeaderId::method).empty()) std::abort();
         if (end_stream) answer("200");
     }
-    void on_request_body(network::Buffer& data, bool end_stream) override {
+    void on_request_body(network::Buffer& data, bool end_stream) {
         body += data.to_string();
         data.clear();
         if (end_stream) answer("200");
     }
-    void on_request_trailers(HeaderMap& trailers) override {
+    void on_request_trailers(HeaderMap& trailers) {
         story += "<" + text_of(trailers) + ">";
         answer("200");
     }
-    void on_stream_reset(StreamReset) override {}
+    void on_stream_reset(StreamReset) {}
     void on_stream_complete(bool reusable) override {
         if (!reusable) connection->close_after_flush(std::chrono::milliseconds(0));
     }
@@ -114,22 +118,23 @@ struct Server : Transport, ServerCallbacks, RequestDecoder {
     }
 };
 
-struct Client : Transport, ClientCallbacks, ResponseDecoder {
+struct Client : Transport, ClientCallbacks {
+    ResponseForwarder<Client> decoder{*this};
     bool over = false;
     using Transport::Transport;
-    void on_interim(uint16_t status, HeaderMap& headers) override {
+    void on_interim(uint16_t status, HeaderMap& headers) {
         story += "<" + std::to_string(status) + text_of(headers) + ">";
     }
-    void on_response_headers(HeaderMap& headers, bool end_stream) override {
+    void on_response_headers(HeaderMap& headers, bool end_stream) {
         story += "<" + text_of(headers) + ">";
         if (end_stream) end();
     }
-    void on_response_body(network::Buffer& data, bool end_stream) override {
+    void on_response_body(network::Buffer& data, bool end_stream) {
         body += data.to_string();
         data.clear();
         if (end_stream) end();
     }
-    void on_response_trailers(HeaderMap& trailers) override {
+    void on_response_trailers(HeaderMap& trailers) {
         story += "<" + text_of(trailers) + ">";
         end();
     }
@@ -138,13 +143,12 @@ struct Client : Transport, ClientCallbacks, ResponseDecoder {
         over = true;
         story += "<" + std::to_string(body.size()) + ":" + body + ">";
     }
-    void on_stream_reset(StreamReset reason) override {
+    void on_stream_reset(StreamReset reason) {
         if (over) std::abort();
         over = true;
         story += "<!" + std::string(name_of(reason)) + ">";
     }
-    void on_request_flow_high() override {}
-    void on_request_flow_low() override {}
+    void on_request_flow(bool) {}
     // What follows a response is judged by when it arrives; the story ends here.
     void on_stream_complete(bool) override { connection->close(); }
     void on_protocol_error() override { connection->close(); }
@@ -165,7 +169,7 @@ std::string play(network::EventLoop& loop, uint8_t mode, std::string_view input,
         request.add_copy(HeaderId::method, mode & 128 ? "HEAD" : "GET");
         request.add_copy(HeaderId::path, "/");
         request.add_copy(HeaderId::authority, "a");
-        codec->new_stream(client).encode_headers(request, true);
+        codec->new_stream(client.decoder).encode_headers(request, true);
         client.feed(*codec, input, cutter);
         if (!client.over) codec->on_end_of_stream();
         if (!client.over) std::abort();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "proxy/http/http1_codec.h"
+#include "tests/unit/http/forwarders.h"
 
 namespace heirloom::http::test {
 

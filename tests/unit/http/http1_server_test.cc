@@ -11,9 +11,10 @@ using std::chrono::milliseconds;
 namespace {
 
 // A connection manager in miniature: logs what the codec tells it, answers when told to.
-struct Manager : ServerCallbacks, RequestDecoder {
+struct Manager : ServerCallbacks {
     Wire wire;
     std::unique_ptr<ServerCodec> codec;
+    RequestForwarder<Manager> decoder{*this};
     ResponseEncoder* encoder = nullptr;
     std::string log;
     std::string body;
@@ -29,24 +30,24 @@ struct Manager : ServerCallbacks, RequestDecoder {
     RequestDecoder& on_new_stream(ResponseEncoder& response) override {
         encoder = &response;
         log += "stream ";
-        return *this;
+        return decoder;
     }
-    void on_request_headers(HeaderMap& headers, Protocol, bool end_stream) override {
+    void on_request_headers(HeaderMap& headers, Protocol, bool end_stream) {
         log += fields_of(headers) + (end_stream ? "end " : "");
         if (at_headers) at_headers();
         if (end_stream && at_end) at_end();
     }
-    void on_request_body(Buffer& data, bool end_stream) override {
+    void on_request_body(Buffer& data, bool end_stream) {
         body += data.to_string();
         data.clear();
         if (end_stream) log += "body=" + (body.size() > 40 ? std::to_string(body.size()) : body) + " ";
         if (end_stream && at_end) at_end();
     }
-    void on_request_trailers(HeaderMap& trailers) override {
+    void on_request_trailers(HeaderMap& trailers) {
         log += "body=" + body + " trailers: " + fields_of(trailers);
         if (at_end) at_end();
     }
-    void on_stream_reset(StreamReset reason) override { log += "reset(" + std::string(name_of(reason)) + ") "; }
+    void on_stream_reset(StreamReset reason) { log += "reset(" + std::string(name_of(reason)) + ") "; }
     void on_stream_complete(bool reusable) override {
         log += reusable ? "done " : "last ";
         body.clear();
