@@ -154,10 +154,10 @@ endef
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_rule,$f)))
 
 
-# Each fuzz target is one file tests/fuzz/NAME.cc; its corpus is tests/fuzz/corpus/NAME/. Under gcc a small main replays the corpus.
-FUZZ_TARGETS := $(basename $(notdir $(filter-out tests/fuzz/replay_main.cc,$(wildcard tests/fuzz/*.cc))))
+# Fuzz target NAME is tests/fuzz/NAME_fuzz.cc; its corpus is tests/fuzz/corpus/NAME_fuzz/. Under g++ a small main replays it.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
 FUZZ_LIBS := $(PROXY_LIBS)
-$(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/obj/tests/fuzz/replay_main.o) $(FUZZ_LIBS)
+$(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/%_fuzz.o $(if $(filter fuzz,$(MODE)),,$(B)/obj/tests/fuzz/replay_main.o) $(FUZZ_LIBS)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $^ $(LIBS_proxy)
