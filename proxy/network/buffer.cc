@@ -144,7 +144,7 @@ Buffer::Slice* Buffer::growable_tail() {
 
 void Buffer::push(BlockRef block, uint32_t begin, uint32_t end) {
     if (slices_.capacity() == 0) slices_.reserve(4);
-    slices_.emplace_back(std::move(block), begin, end);
+    slices_.push_back(Slice{std::move(block), begin, end});
 }
 
 void Buffer::append(std::string_view bytes) {
