@@ -39,6 +39,7 @@ def mount(*arguments):
 
 def free_low_port():
     """A port below 1024 that nobody has: binding it takes the capability that the unit gives."""
+    needs_root('boots a systemd in a container')
     for port in range(700, 1000):
         try:
             socket.create_server(('127.0.0.1', port)).close()
