@@ -2,6 +2,7 @@
 // The life of generations: what they say, how they drain, how they die, how the service ends.
 #include <signal.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 
 #include "supervisor/hot_restart.h"

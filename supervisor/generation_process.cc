@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <boost/asio/post.hpp>
+
 namespace heirloom::supervisor {
 
 using boost::asio::posix::stream_descriptor;

@@ -2,6 +2,8 @@
 // The transaction: from the request to the promoted generation, or to the reason why not.
 #include "supervisor/hot_restart.h"
 
+#include <boost/asio/post.hpp>
+
 #include "supervisor/headroom.h"
 
 namespace heirloom::supervisor {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <fstream>
 
