@@ -22,12 +22,12 @@ constexpr const char* kIntroduction =
 
 Made by `make config-support` from the schema in `proxy/api` that the loader itself obeys; a unit test compares the two.
 
-Heirloom reads Envoy's v3 bootstrap as YAML or JSON. **A field, enum value or type that is not listed here is rejected**, with
-file, line, column and field path; nothing is accepted and ignored. (`--allow-unknown-static-fields` turns unknown fields into
-warnings.) Defaults and meaning are Envoy's.
+Heirloom reads Envoy's v3 bootstrap as YAML or JSON. **A field, enum value or type that is not listed here is
+rejected**, with file, line, column and field path; nothing is accepted and ignored. (`--allow-unknown-static-fields`
+turns unknown fields into warnings.) Defaults and meaning are Envoy's.
 
-`[]` marks a list (one value without a dash will do), `{}` a map by name. Names may be written in lowerCamelCase, enum values in any
-case. A field marked *rejected* exists in the message but has no meaning in that place.
+`[]` marks a list (one value without a dash will do), `{}` a map by name. Names may be written in lowerCamelCase, enum
+values in any case. A field marked *rejected* exists in the message but has no meaning in that place.
 
 Further limits, each with its own message: a listener has exactly one filter chain, with exactly one filter, an
 HttpConnectionManager; its only HTTP filter is the router; the body of a direct response has at most 4096 bytes.

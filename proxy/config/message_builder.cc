@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <unordered_map>
 
 #include "proxy/config/scalar_values.h"
 #include "proxy/config/schema.h"
@@ -208,17 +209,18 @@ void MessageBuilder::set_map(Message& message, const Field& field, const Node& n
     const auto& reflection = *message.GetReflection();
     const FieldDescriptor& key = *field.message_type()->map_key();
     const FieldDescriptor& value = *field.message_type()->map_value();
+    std::unordered_map<std::string, Message*> entries;
+    for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+        Message* entry = reflection.MutableRepeatedMessage(&message, &field, i);
+        entries[entry->GetReflection()->GetString(*entry, &key)] = entry;
+    }
     for (const Node::Member& member : node.members) {
         const Path at = path.key(member.key);
         if (member.value->kind == Node::Kind::null) {
             error(*member.value, at, "expected a value, found nothing");
             continue;
         }
-        Message* entry = nullptr;
-        for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-            Message* existing = reflection.MutableRepeatedMessage(&message, &field, i);
-            if (existing->GetReflection()->GetString(*existing, &key) == member.key) entry = existing;
-        }
+        Message*& entry = entries[member.key];
         if (entry == nullptr) {
             entry = reflection.AddMessage(&message, &field);
             entry->GetReflection()->SetString(entry, &key, member.key);

@@ -6,6 +6,8 @@
 namespace heirloom::config {
 namespace {
 
+constexpr size_t kMaxBroken = 1000;
+
 struct Segment {
     enum class Kind { field, index, key } kind;
     std::string_view name;
@@ -157,12 +159,15 @@ void Problems::add(const Place& place, const Path& path, const std::string& what
 
 void Problems::syntax_error(const Document& source, Mark mark, const Path& path, const std::string& what) {
     const auto found = std::find(sources_.begin(), sources_.end(), &source);
-    damaged_.push_back(path.parent());
-    broken_.push_back(path);
+    if (broken_.size() < kMaxBroken) {
+        damaged_.push_back(path.parent());
+        broken_.push_back(path);
+    }
     add({static_cast<size_t>(found - sources_.begin()), mark, 0}, path, what);
 }
 
 void Problems::error(const Path& path, const std::string& what) {
+    if (broken_.size() == kMaxBroken) return;  // enough to tell, and to search
     for (const Path& broken : broken_) {
         if (path.is_below(broken)) return;
     }
@@ -171,7 +176,7 @@ void Problems::error(const Path& path, const std::string& what) {
     for (const Path& damaged : damaged_) {
         if (!damaged.text().empty() && damaged.text() != top.text() && path.is_below(damaged)) return;
     }
-    add(locate(path), path, what);
+    add(count_ < kMaxProblems ? locate(path) : Place(), path, what);  // the others are only counted
 }
 
 void Problems::warning(const Document& source, Mark mark, const Path& path, const std::string& what) {

@@ -4,6 +4,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <sstream>
+#include <string_view>
 #include <unordered_map>
 
 #include "proxy/config/document.h"
@@ -18,6 +19,18 @@ Mark to_mark(const YAML::Mark& mark) {
 
 // Anything but `?` (nothing said) makes a scalar a string: quotes (`!`), or an explicit tag.
 bool is_plain(const std::string& tag) { return tag.empty() || tag == "?"; }
+
+// The scanner reads a flow collection to its end before it says anything, at 250 bytes of memory per bracket. Brackets
+// in quotes count too, hence a bound that no real text comes near.
+bool has_absurd_nesting(std::string_view text) {
+    int64_t open = 0;
+    for (const char c : text) {
+        if (c == '[' || c == '{') ++open;
+        if ((c == ']' || c == '}') && open > 0) --open;
+        if (open > 100000) return true;
+    }
+    return false;
+}
 
 // Builds the tree from the parser's events. Trouble is thrown as the parser's own exception: it is what unwinds the
 // parser, and parse_yaml() catches it.
@@ -67,6 +80,7 @@ class TreeHandler : public YAML::EventHandler {
 }  // namespace
 
 Result<Document> parse_yaml(std::string name, const std::string& text) {
+    if (has_absurd_nesting(text)) return Error{name + ": nested too deeply"};
     Document document;
     document.name = std::move(name);
     TreeHandler handler(document);

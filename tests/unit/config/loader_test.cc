@@ -290,6 +290,7 @@ TEST_CASE("no text is too bad") {
         return error.find("nested too deeply") != std::string::npos || error.find("bad file") != std::string::npos;
     };
     CHECK(error_of(std::string(5000, '[')) != "loaded");
+    CHECK(error_of(std::string(200000, '[')) == "--config-yaml: nested too deeply");
     CHECK(is_too_deep(error_of("node: " + std::string(100, '[') + std::string(100, ']'))));
 
     SUBCASE("a small text that aliases blow up") {
