@@ -21,7 +21,8 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_f
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo 000000000000)
 
 OPT_release := -O2 -g1
-OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Without vptr: its check opens a pipe, so it cries wolf in a process that is out of descriptors.
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -w
 FORTIFY := $(if $(filter release,$(MODE)),-D_FORTIFY_SOURCE=2)
