@@ -103,7 +103,8 @@ $(PCH_proxy).gch $(PCH_supervisor).gch: $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.
 	$(Q)$(CXX) $(filter-out -W%,$(ALL_CXXFLAGS)) -w -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
 
 VERSION_FLAGS := -DHEIRLOOM_VERSION='"$(VERSION)"' -DHEIRLOOM_REVISION='"$(REVISION)"'
-$(B)/obj/shm/version.o: ALL_CXXFLAGS += $(VERSION_FLAGS)
+# private: the precompiled header it depends on must not be built with them, or nobody else can use it.
+$(B)/obj/shm/version.o: private ALL_CXXFLAGS += $(VERSION_FLAGS)
 # The version object is rebuilt when the revision changes.
 $(B)/obj/shm/version.o: $(GEN)/revision.stamp
 $(GEN)/revision.stamp: FORCE
