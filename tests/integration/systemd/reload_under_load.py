@@ -6,7 +6,8 @@ import json
 from harness import *
 from harness.nspawn import Machine, free_low_port
 
-upstream, port, admin = FastUpstream(), free_low_port(), free_low_port() + 1
+upstream, port = FastUpstream(), free_low_port()
+admin = port + 1
 value = bootstrap([listener(hcm(), port=port)], [cluster('up', upstream.port)], admin_port=admin)
 with Machine() as machine:
     machine.serve(value, BUILD)
