@@ -24,6 +24,9 @@ inline constexpr uint32_t kProtocolVersion = 1;  // history: messages.proto
 inline constexpr size_t kMaxMessageBytes = 192 * 1024;
 inline constexpr size_t kMaxFdsPerMessage = 128;  // below the kernel's SCM_MAX_FD (253)
 inline constexpr const char* kChannelVariable = "HEIRLOOM_CHANNEL";
+// The supervisor's real stderr. Until it is live a generation writes to a pipe, so that its last words can be reported;
+// then it puts this descriptor in the place of 2, and needs no supervisor to be heard.
+inline constexpr const char* kStderrVariable = "HEIRLOOM_STDERR";
 
 struct Received {
     proto::Message message;

@@ -94,7 +94,7 @@ Result<SocketStore::Entry> SocketStore::open(const shm::proto::SocketSpec& spec,
     if (!address) return address.error();
     const ListenOptions options = options_of(spec);
     // `::` and `0.0.0.0` on one port are both ours: then the kernel's own rules decide.
-    if (!port_is_ours(address->port())) {
+    if (!limits_.may_share_ports && !port_is_ours(address->port())) {
         if (const Status unused = check_unused(*address, options); !unused.ok()) return unused.error();
     }
     Entry entry;

@@ -28,7 +28,8 @@ class SocketStore {
   public:
     struct Limits {
         uint32_t cores = 1;
-        uint64_t descriptors = 1024;  // RLIMIT_NOFILE
+        uint64_t descriptors = 1024;   // RLIMIT_NOFILE
+        bool may_share_ports = false;  // generations of an earlier supervisor still hold them
     };
     struct Hooks {  // may be empty
         std::function<void(const std::string& fd_name, const std::vector<int>& fds)> stored;

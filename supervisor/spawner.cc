@@ -82,7 +82,7 @@ std::vector<std::string> make_environment(const SpawnRequest& request, int real_
         if (!is_ours) environment.emplace_back(variable);
     }
     environment.push_back(std::string(shm::kChannelVariable) + "=" + std::to_string(request.channel_fd));
-    environment.push_back(std::string(kStderrVariable) + "=" + std::to_string(real_stderr));
+    environment.push_back(std::string(shm::kStderrVariable) + "=" + std::to_string(real_stderr));
     environment.push_back("RESTART_EPOCH=" + std::to_string(request.epoch));
     return environment;
 }

@@ -21,8 +21,6 @@
 
 namespace heirloom::supervisor {
 
-inline constexpr const char* kStderrVariable = "HEIRLOOM_STDERR";
-
 struct SpawnRequest {
     std::vector<std::string> command;  // not empty
     uint32_t epoch = 0;

@@ -23,11 +23,19 @@ namespace {
 
 constexpr const char* kSegmentFdName = "heirloom-segment";
 
+// As it was when that process began; empty when it is gone or not ours to look at.
+std::vector<std::string> environment_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+    std::vector<std::string> entries;
+    for (std::string entry; std::getline(file, entry, '\0');) entries.push_back(entry);
+    return entries;
+}
+
 // Is that process alive, and the generation it was said to be? (a pid is no identity)
 bool is_generation(pid_t pid, uint32_t epoch) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
-    const std::string environment((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    return environment.find(std::string("RESTART_EPOCH=") + std::to_string(epoch) + '\0') != std::string::npos;
+    const std::string wanted = "RESTART_EPOCH=" + std::to_string(epoch);
+    const std::vector<std::string> environment = environment_of(pid);
+    return std::find(environment.begin(), environment.end(), wanted) != environment.end();
 }
 
 }  // namespace
@@ -53,7 +61,7 @@ Status Supervisor::open() {
     if (const Status opened = open_segment(passed); !opened.ok()) return opened;
     stats_ = std::make_unique<SupervisorStats>(*segment_);
     store_ = std::make_unique<SocketStore>(
-        SocketStore::Limits{std::max(std::thread::hardware_concurrency(), 1u), descriptors},
+        SocketStore::Limits{std::max(std::thread::hardware_concurrency(), 1u), descriptors, has_orphans()},
         SocketStore::Hooks{
             [this](const std::string& name, const std::vector<int>& fds) { notify_.store(name, fds); },
             [this](const std::string& name) { notify_.remove(name); },
@@ -139,6 +147,21 @@ void Supervisor::fold_leftovers() {
                               if (!error) segment_->fold_generation(slot);
                           });
     }
+}
+
+bool Supervisor::has_orphans() const {
+    std::ifstream list(options_.run_dir + kGenerationsFile);
+    bool any = false;
+    for (pid_t pid = 0; list >> pid;) {
+        const std::vector<std::string> environment = environment_of(pid);
+        const bool is_one = std::any_of(environment.begin(), environment.end(), [](const std::string& entry) {
+            return entry.starts_with(std::string(shm::kChannelVariable) + "=");
+        });
+        if (!is_one) continue;
+        any = true;
+        spdlog::warn("a generation of an earlier supervisor still serves (pid {}): end it with SIGTERM", pid);
+    }
+    return any;
 }
 
 void Supervisor::adopt_sockets(std::vector<ServiceNotify::Passed> passed) {

@@ -23,6 +23,8 @@ class Supervisor {
     Status open();
     Status lock_run_dir();
     Status open_segment(std::vector<ServiceNotify::Passed>& passed);
+    // Generations of an earlier supervisor of this run directory that was killed: they serve on.
+    bool has_orphans() const;
     void adopt_sockets(std::vector<ServiceNotify::Passed> passed);
     // Generations of an earlier supervisor in an adopted segment: the dead are folded.
     void fold_leftovers();

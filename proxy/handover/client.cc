@@ -21,6 +21,17 @@ constexpr size_t kNamesBytesPerMessage = 96 * 1024;  // half of what a packet ma
 constexpr size_t kNamesPerMessage = 2048;            // the answer has a number for each
 constexpr uint32_t kRefusedSlot = UINT32_MAX;
 
+// From now on what is written to stderr no longer passes through the supervisor's pipe.
+void take_real_stderr() {
+    const char* text = std::getenv(shm::kStderrVariable);
+    if (!text) return;
+    int fd = -1;
+    const auto parsed = std::from_chars(text, text + std::char_traits<char>::length(text), fd);
+    ::unsetenv(shm::kStderrVariable);
+    if (parsed.ec != std::errc() || fd < 3 || ::dup2(fd, STDERR_FILENO) < 0) return;
+    ::close(fd);
+}
+
 }  // namespace
 
 UniqueFd Client::channel_from_environment() {
@@ -227,6 +238,7 @@ void Client::on_io(uint32_t) {
 void Client::dispatch(const Message& message) {
     switch (message.body_case()) {
         case Body::kGoLive:
+            take_real_stderr();
             return callbacks_->on_go_live();
         case Body::kDrain:
             return callbacks_->on_drain(std::chrono::seconds(message.drain().drain_time_s()),
