@@ -123,6 +123,7 @@ Status Supervisor::open_segment(std::vector<ServiceNotify::Passed>& passed) {
         segment_ = std::move(*created);
         notify_.store(kSegmentFdName, {segment_->fd()});
     }
+    unlink((options_.run_dir + kSegmentCopy).c_str());  // of an earlier run: no longer what the numbers are
     const std::string link = options_.run_dir + kSegmentLink;
     unlink(link.c_str());
     const std::string target = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(segment_->fd());
