@@ -10,16 +10,6 @@ namespace heirloom::connection_manager {
 
 using std::chrono::milliseconds;
 
-namespace {
-
-bool is_wildcard(const shm::SocketAddress& address) {
-    if (address.family() == AF_UNIX) return false;
-    const std::string ip = address.ip();
-    return ip == "0.0.0.0" || ip == "::";
-}
-
-}  // namespace
-
 ConnectionManager::ConnectionManager(ConnectionSet& set, UniqueFd fd, const shm::SocketAddress* peer)
     : set_(set),
       connection_(set.config().loop, std::move(fd), *this),
@@ -53,8 +43,7 @@ bool ConnectionManager::start() {
 
 const shm::SocketAddress* ConnectionManager::local_address() {
     // Asking the kernel is needed only where the listener's address says too little.
-    const shm::SocketAddress& listen = config().listen_address;
-    return is_wildcard(listen) ? &connection_.local_address() : &listen;
+    return set_.listens_on_any() ? &connection_.local_address() : &config().listen_address;
 }
 
 // --- requests --------------------------------------------------------------------------------------------------------
@@ -91,6 +80,11 @@ void ConnectionManager::on_stream_complete(bool reusable) {
 }
 
 void ConnectionManager::on_codec_error(const http::CodecError& error) {
+    // Well-formed, says Envoy, so no protocol error; only nobody knows whom it is for.
+    if (error.details == "missing_host_header") {
+        if (stream_) stream_->send_local_reply(error.status, "", error.details, nullptr);
+        return;
+    }
     config().stats.http.downstream_cx_protocol_error.add();
     if (stream_) stream_->refuse(error.status, text_of_refusal(error.status), error.details);
 }

@@ -6,6 +6,12 @@ namespace {
 
 constexpr size_t kFreeStreams = 256;  // what a burst leaves behind is given back
 
+bool is_any_address(const shm::SocketAddress& address) {
+    if (address.family() == AF_UNIX) return false;
+    const std::string ip = address.ip();
+    return ip == "0.0.0.0" || ip == "::";
+}
+
 }  // namespace
 
 ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move(config)) {
@@ -17,6 +23,7 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     codec_settings_.default_host_for_http10 = http.default_host_for_http10;
     codec_settings_.allow_absolute_url = http.allow_absolute_url;
     codec_settings_.proxy_100_continue = http.proxy_100_continue;
+    listens_on_any_ = is_any_address(config_.listen_address);
     wants_peer_ = http.use_remote_address || !config_.access_log.empty();
 }
 

@@ -33,6 +33,8 @@ class ConnectionSet {
     // For connections and streams.
     const ConnectionManagerConfig& config() const { return config_; }
     const http::Http1Settings& codec_settings() const { return codec_settings_; }
+    // The listener's address is no address of this host: each connection has its own.
+    bool listens_on_any() const { return listens_on_any_; }
     Stream& acquire_stream();
     // The stream is over; it is re-used after this iteration.
     void release_stream(Stream& stream);
@@ -44,6 +46,7 @@ class ConnectionSet {
     ConnectionManagerConfig config_;
     http::Http1Settings codec_settings_;
     bool wants_peer_;
+    bool listens_on_any_;
     upstream::IntrusiveList<ConnectionManager, &ConnectionManager::hook> connections_;
     std::function<void(int)> on_change_;
     std::vector<std::unique_ptr<Stream>> free_;

@@ -224,7 +224,7 @@ bool has_token(std::string_view list, std::string_view token) {
 Refusal check_target(const HeaderMap& headers) {
     if (headers.get(HeaderId::authority).empty()) return {400, "", "missing_host_header"};
     const std::string_view path = headers.get(HeaderId::path);
-    if (headers.get(HeaderId::method) == "CONNECT") return {};  // refused as an upgrade
+    if (headers.get(HeaderId::method) == "CONNECT") return {};  // has no path
     if (path.empty()) return {404, "", "missing_path_rejected"};
     if (path.front() != '/') return {404, "", "absolute_path_rejected"};
     if (path.find('#') != std::string_view::npos) return {400, "", "path_normalization_failed"};
@@ -232,7 +232,6 @@ Refusal check_target(const HeaderMap& headers) {
 }
 
 bool asks_for_upgrade(const HeaderMap& headers) {
-    if (headers.get(HeaderId::method) == "CONNECT") return true;
     if (!headers.has(HeaderId::upgrade) || !headers.has(HeaderId::connection)) return false;
     return has_token(headers.get(HeaderId::connection), "upgrade") && !has_token(headers.get(HeaderId::upgrade), "h2c");
 }

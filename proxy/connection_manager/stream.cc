@@ -74,7 +74,15 @@ bool Stream::admit(http::HeaderMap& headers) {
         if (refusal.details == "path_normalization_failed") {
             config.stats.http.downstream_rq_failed_path_normalization.add();
         }
+        if (refusal.status == 400) connection_->announce_close();
         send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
+        return false;
+    }
+    if (headers.get(HeaderId::method) == "CONNECT") {
+        // No route of ours matches CONNECT. What follows on the connection is not HTTP.
+        connection_->announce_close();
+        info_.set_flag(ResponseFlag::no_route_found);
+        send_local_reply(404, "", "route_not_found", nullptr);
         return false;
     }
     const bool upgrade = asks_for_upgrade(headers);
@@ -86,6 +94,7 @@ bool Stream::admit(http::HeaderMap& headers) {
     }
     if (upgrade) {
         config.stats.http.downstream_rq_ws_on_non_ws_route.add();
+        connection_->announce_close();
         send_local_reply(403, "", "upgrade_failed", nullptr);
         return false;
     }
@@ -222,6 +231,7 @@ void Stream::on_write_buffer_low() {
 void Stream::refuse(uint16_t status, std::string_view text, std::string_view details) {
     if (over()) return;
     info_.set_flag(ResponseFlag::downstream_protocol_error);
+    connection_->announce_close();
     send_local_reply(status, text, details, nullptr);
 }
 
