@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upstream side of HTTP/2: many requests at a time, as many as the peer allows.
+#include <algorithm>
+#include <utility>
+
+#include "proxy/http/http2_session.h"
+
+namespace heirloom::http {
+namespace {
+
+class Http2Client;
+
+class ClientStream final : public Http2Stream, public RequestEncoder {
+  public:
+    void attach(Http2Client& client, ResponseDecoder& decoder) {
+        client_ = &client;
+        decoder_ = &decoder;
+    }
+    void give_back() override {
+        decoder_ = nullptr;
+        StreamPool<ClientStream>::give_back(this);
+    }
+
+    // RequestEncoder
+    void encode_headers(const HeaderMap& request, bool end_stream) override;
+    void encode_body(network::Buffer& data, bool end_stream) override { send_body(data, end_stream); }
+    void encode_trailers(const HeaderMap& map) override { send_trailers(map); }
+    void reset(StreamReset reason) override;
+    BodyFlow& response_flow() override { return *this; }
+
+    // Http2Stream
+    bool on_head(bool end_stream) override;
+    void on_body(network::Buffer& data, bool end_stream) override {
+        if (decoder_) decoder_->on_response_body(data, end_stream);
+    }
+    void on_trailers() override {
+        if (decoder_) decoder_->on_response_trailers(trailers);
+    }
+    void on_flow(bool high) override {
+        if (decoder_) high ? decoder_->on_request_flow_high() : decoder_->on_request_flow_low();
+    }
+    void on_complete() override {
+        if (ResponseDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_complete();
+    }
+    void on_reset(StreamReset reason) override {
+        if (ResponseDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_reset(reason);
+    }
+
+  private:
+    Http2Client* client_ = nullptr;
+    ResponseDecoder* decoder_ = nullptr;
+};
+
+class Http2Client final : public ClientCodec, public Http2Session {
+  public:
+    Http2Client(network::Connection& connection, ClientCallbacks& callbacks, const Http2Settings& settings,
+                const Http2Stats* stats)
+        : Http2Session(connection, settings, stats, Side::client), callbacks_(callbacks) {}
+
+    // ClientCodec
+    RequestEncoder& new_stream(ResponseDecoder& decoder) override {
+        ClientStream* stream = StreamPool<ClientStream>::acquire();
+        stream->attach(*this, decoder);
+        open(*stream, -1);
+        return *stream;
+    }
+    void dispatch() override { dispatch_input(); }
+    void on_end_of_stream() override {}  // the end of the connection tells the streams
+    void on_connection_closed(StreamReset reason) override { close_streams(reason); }
+    void on_write_buffer_high() override {}
+    void on_write_buffer_low() override { write_buffer_low(); }
+    size_t open_streams() const override { return open_count(); }
+    size_t max_streams() const override {
+        if (goaway_ || over()) return 0;
+        const uint32_t peer = nghttp2_session_get_remote_settings(library(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+        return std::min(peer, settings().max_concurrent_streams);
+    }
+
+  private:
+    Http2Stream* make_stream(int32_t) override { return nullptr; }  // a server opens none: push is off
+    void on_stream_gone(Http2Stream&) override {
+        if (!over()) callbacks_.on_stream_complete(!goaway_);
+    }
+    void on_failed(std::string_view) override { callbacks_.on_protocol_error(); }
+    void on_goaway_received() override {
+        if (!std::exchange(goaway_, true)) callbacks_.on_goaway();
+    }
+    void on_settings_received() override { callbacks_.on_max_streams_changed(); }
+
+    ClientCallbacks& callbacks_;
+    bool goaway_ = false;
+};
+
+void ClientStream::encode_headers(const HeaderMap& request, bool end_stream) {
+    if (head_sent || reset_here || client_->over()) return;
+    FieldList& fields = client_->field_list();
+    list_request(request, client_->settings().secure, fields);
+    send_head(fields, end_stream);
+}
+
+void ClientStream::reset(StreamReset reason) {
+    decoder_ = nullptr;
+    send_reset(reason == StreamReset::protocol_error ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_CANCEL);
+}
+
+bool ClientStream::on_head(bool end_stream) {
+    const uint16_t status = status_of(headers);
+    if (status < 200) {
+        if (end_stream) return false;
+        if (decoder_) decoder_->on_interim(status, headers);
+        headers.clear();
+        return true;
+    }
+    head_received = true;
+    if (end_stream) end_delivered = true;
+    if (decoder_) decoder_->on_response_headers(headers, end_stream);
+    return true;
+}
+
+}  // namespace
+
+std::unique_ptr<ClientCodec> make_http2_client(network::Connection& connection, ClientCallbacks& callbacks,
+                                               const Http2Settings& settings, const Http2Stats* stats) {
+    return std::make_unique<Http2Client>(connection, callbacks, settings, stats);
+}
+
+}  // namespace heirloom::http

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/http2_fields.h"
+
+#include <array>
+#include <charconv>
+#include <string>
+
+#include "proxy/http/http1_chars.h"
+
+namespace heirloom::http {
+namespace {
+
+// Not for HTTP/2, or written before the other fields.
+constexpr std::array<bool, kWellKnownHeaders + 1> kLeftOut = [] {
+    std::array<bool, kWellKnownHeaders + 1> table{};
+    for (const HeaderId id : {HeaderId::method, HeaderId::path, HeaderId::authority, HeaderId::scheme, HeaderId::status,
+                              HeaderId::host, HeaderId::connection, HeaderId::keep_alive, HeaderId::proxy_connection,
+                              HeaderId::transfer_encoding, HeaderId::upgrade}) {
+        table[static_cast<size_t>(id)] = true;
+    }
+    return table;
+}();
+
+constexpr std::string_view kProtocol = ":protocol";
+
+void put(FieldList& out, std::string_view name, std::string_view value, bool lasting_name) {
+    // The library copies what it is not told to be lasting. It never writes.
+    out.push_back({const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data())),
+                   const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(value.data())), name.size(), value.size(),
+                   static_cast<uint8_t>(lasting_name ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE)});
+}
+
+void put(FieldList& out, HeaderId id, std::string_view value) { put(out, name_of(id), value, true); }
+
+void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
+    for (const HeaderField& field : headers.fields()) {
+        if (field.removed || kLeftOut[static_cast<size_t>(field.id)]) continue;
+        if (field.id == HeaderId::content_length && !with_length) continue;
+        if (field.id == HeaderId::te && field.value != "trailers") continue;
+        if (field.id == HeaderId::other && (field.name.empty() || field.name.front() == ':')) continue;
+        if (has_control(field.value)) continue;
+        put(out, field.name, field.value, field.id != HeaderId::other);
+    }
+}
+
+}  // namespace
+
+void FieldCollector::begin(HeaderMap& map) {
+    map_ = &map;
+    bytes_ = 0;
+    count_ = 0;
+}
+
+bool FieldCollector::add(std::string_view name, std::string_view value) {
+    bytes_ += name.size() + value.size();
+    if (bytes_ > settings_.max_headers_bytes || ++count_ > settings_.max_headers_count) return false;
+    map_->add_copy(name, value);
+    return true;
+}
+
+bool complete_request_head(HeaderMap& headers) {
+    if (headers.has(HeaderId::host)) {
+        size_t hosts = 0;
+        std::string_view host;
+        for (const HeaderField& field : headers.fields()) {
+            if (field.id != HeaderId::host || field.removed) continue;
+            host = field.value;
+            ++hosts;
+        }
+        if (hosts > 1) return false;
+        if (!headers.has(HeaderId::authority)) {
+            headers.add_view(HeaderId::authority, name_of(HeaderId::authority), host);
+        } else if (headers.get(HeaderId::authority) != host) {
+            return false;
+        }
+        headers.remove(HeaderId::host);
+    }
+    if (headers.has(HeaderId::path) && !is_target(headers.get(HeaderId::path))) return false;
+    if (headers.has(HeaderId::cookie)) {
+        size_t cookies = 0;
+        for (const HeaderField& field : headers.fields()) cookies += field.id == HeaderId::cookie && !field.removed;
+        if (cookies > 1) {
+            std::string joined;
+            for (const HeaderField& field : headers.fields()) {
+                if (field.id != HeaderId::cookie || field.removed) continue;
+                if (!joined.empty()) joined += "; ";
+                joined += field.value;
+            }
+            headers.set(HeaderId::cookie, joined);
+        }
+    }
+    return true;
+}
+
+uint16_t status_of(const HeaderMap& headers) {
+    uint16_t status = 0;
+    for (const char c : headers.get(HeaderId::status).substr(0, 3)) {
+        status = static_cast<uint16_t>(status * 10 + (c - '0'));
+    }
+    return status;
+}
+
+void list_request(const HeaderMap& headers, bool secure, FieldList& out) {
+    out.clear();
+    const std::string_view method = headers.get(HeaderId::method);
+    const HeaderField* protocol = headers.find(kProtocol);
+    put(out, HeaderId::method, method);
+    if (headers.has(HeaderId::authority)) put(out, HeaderId::authority, headers.get(HeaderId::authority));
+    if (method != "CONNECT" || protocol) {
+        const std::string_view scheme = headers.get(HeaderId::scheme);
+        put(out, HeaderId::scheme, scheme.empty() ? std::string_view(secure ? "https" : "http") : scheme);
+        put(out, HeaderId::path, headers.get(HeaderId::path));
+    }
+    if (protocol) put(out, kProtocol, protocol->value, true);
+    put_fields(headers, true, out);
+}
+
+void list_response(const HeaderMap& headers, FieldList& out) {
+    out.clear();
+    put(out, HeaderId::status, headers.get(HeaderId::status));
+    const uint16_t status = status_of(headers);
+    put_fields(headers, status >= 200 && status != 204, out);
+}
+
+void list_interim(uint16_t status, const HeaderMap& headers, FieldList& out) {
+    static constexpr char kDigits[] = "100101102103104105106107108109";
+    out.clear();
+    const size_t offset = status >= 100 && status < 110 ? (status - 100u) * 3 : 0;
+    put(out, HeaderId::status, {kDigits + offset, 3});
+    put_fields(headers, false, out);
+}
+
+void list_trailers(const HeaderMap& trailers, FieldList& out) {
+    out.clear();
+    put_fields(trailers, false, out);
+}
+
+}  // namespace heirloom::http

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Heads between HPACK and HeaderMap. libnghttp2 has checked each field by itself when it arrives (names, values,
+// pseudo headers, nothing connection-specific, one content-length); here is what needs the whole head.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <string_view>
+#include <vector>
+
+#include "proxy/http/headers.h"
+#include "proxy/http/http2_codec.h"
+
+namespace heirloom::http {
+
+class FieldCollector {
+  public:
+    explicit FieldCollector(const Http2Settings& settings) : settings_(settings) {}
+    void begin(HeaderMap& map);
+    // False: the head is over a limit.
+    bool add(std::string_view name, std::string_view value);
+
+  private:
+    const Http2Settings& settings_;
+    HeaderMap* map_ = nullptr;
+    size_t bytes_ = 0;
+    uint32_t count_ = 0;
+};
+
+// Puts `host` into `:authority` and joins the cookie fields. False: malformed.
+bool complete_request_head(HeaderMap& headers);
+// Three digits.
+uint16_t status_of(const HeaderMap& headers);
+
+// Fields as the library takes them. Views: valid until the map changes. What belongs to an HTTP/1 connection is left
+// out, and each field that a receiver would have to refuse.
+using FieldList = std::vector<nghttp2_nv>;
+void list_request(const HeaderMap& headers, bool secure, FieldList& out);
+void list_response(const HeaderMap& headers, FieldList& out);
+void list_interim(uint16_t status, const HeaderMap& headers, FieldList& out);
+void list_trailers(const HeaderMap& trailers, FieldList& out);
+
+}  // namespace heirloom::http

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/http2_limits.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+
+namespace heirloom::http {
+
+std::string_view Http2Limits::note_received(uint8_t type, uint8_t flags, size_t length) {
+    switch (type) {
+        case NGHTTP2_DATA:
+        case NGHTTP2_HEADERS:
+        case NGHTTP2_CONTINUATION:
+            if (length > 0 || (flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+                empty_frames_ = 0;
+                return {};
+            }
+            return ++empty_frames_ > settings_.max_consecutive_inbound_frames_with_empty_payload
+                       ? "inbound_empty_frames_flood"
+                       : std::string_view();
+        case NGHTTP2_PRIORITY:
+            return ++priority_frames_ > settings_.max_inbound_priority_frames_per_stream * (1 + streams_)
+                       ? "inbound_priority_frames_flood"
+                       : std::string_view();
+        case NGHTTP2_WINDOW_UPDATE: {
+            const uint64_t per_data = settings_.max_inbound_window_update_frames_per_data_frame_sent;
+            return ++window_updates_ > 5 + 2 * (streams_ + per_data * data_sent_) ? "inbound_window_update_frames_flood"
+                                                                                  : std::string_view();
+        }
+        default:
+            return {};
+    }
+}
+
+std::string_view Http2Limits::note_request_ended(bool premature) {
+    const uint64_t limit = settings_.premature_reset_total_stream_count;
+    ++requests_ended_;
+    if (premature) ++premature_resets_;
+    if (limit == 0 || !premature) return {};
+    // Before `limit` requests only what no good behaviour could make up for any more.
+    const uint64_t seen = std::max(requests_ended_, limit);
+    return premature_resets_ * 2 >= seen ? kTooManyPrematureResets : std::string_view();
+}
+
+void Http2Limits::note_sent(uint8_t type, uint8_t flags, uint64_t written, size_t pending) {
+    if (type == NGHTTP2_DATA) ++data_sent_;
+    const uint64_t gone = written - pending;
+    if (gone >= older_.end) {
+        older_ = younger_;
+        younger_ = {};
+        if (gone >= older_.end) older_ = {};
+    }
+    const bool control = type == NGHTTP2_PING || type == NGHTTP2_RST_STREAM ||
+                         (type == NGHTTP2_SETTINGS && (flags & NGHTTP2_FLAG_ACK) != 0);
+    younger_.end = written;
+    ++younger_.frames;
+    if (control) ++younger_.control;
+}
+
+std::string_view Http2Limits::check_outbound(size_t queued) const {
+    // What the library queues of its own accord (answers to PING and SETTINGS) it bounds itself.
+    if (older_.control + younger_.control > settings_.max_outbound_control_frames) return "outbound_control_flood";
+    if (older_.frames + younger_.frames + queued > settings_.max_outbound_frames) return "outbound_flood";
+    return {};
+}
+
+void ClosedStreams::add(int32_t id, bool reset_here) {
+    Entry& entry = ring_[next_++ % ring_.size()];
+    if (entry.reset_here) forgiven_ = std::max(forgiven_, entry.id);
+    entry = {id, reset_here};
+}
+
+ClosedStreams::Fate ClosedStreams::find(int32_t id) const {
+    for (const Entry& entry : ring_) {
+        if (entry.id == id) return entry.reset_here ? Fate::reset_here : Fate::closed;
+    }
+    return Fate::unknown;
+}
+
+}  // namespace heirloom::http

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Http2Session: one libnghttp2 session between a network::Connection and its streams; the part of the codec that both
+// sides share. Bytes go in by dispatch(); what is to be sent is pulled out of the library when the work at hand is
+// done: at the end of dispatch() or of the loop's iteration, so that the frames of many streams leave together.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <vector>
+
+#include "proxy/http/http2_codec.h"
+#include "proxy/http/http2_fields.h"
+#include "proxy/http/http2_limits.h"
+#include "proxy/http/http2_stream.h"
+
+namespace heirloom::http {
+
+class Http2Session : public network::IoHandler {
+  public:
+    void dispatch_input();
+    void close_streams(StreamReset reason);  // the connection is gone
+    void write_buffer_low() { wake(); }
+    size_t open_count() const { return open_count_; }
+
+    // For streams.
+    void wake();  // something to send, to deliver or to retire
+    void deliver_later(Http2Stream& stream);
+    void refuse_later(Http2Stream& stream);  // a request that cannot even be begun
+    void count_consumed(const Http2Stream& stream, size_t bytes);
+    void retire(Http2Stream& stream);
+    Http2Stream& open(Http2Stream& stream, int32_t id);
+    FieldList& field_list() { return fields_; }
+    const Http2Settings& settings() const { return settings_; }
+    bool over() const { return connection_gone_ || failed_; }
+    void count(stats::Counter Http2Stats::*stat) const {
+        if (stats_) (stats_->*stat).add();
+    }
+    nghttp2_data_provider provider_of(Http2Stream& stream) const;
+    nghttp2_session* library() const { return session_; }
+
+  protected:
+    enum class Side : uint8_t { server, client };
+    Http2Session(network::Connection& connection, const Http2Settings& settings, const Http2Stats* stats, Side side);
+    ~Http2Session() override;
+
+    // What the sides add.
+    virtual Http2Stream* make_stream(int32_t id) = 0;  // a request begins
+    virtual void on_stream_gone(Http2Stream& stream) = 0;
+    virtual void on_failed(std::string_view details) = 0;
+    virtual void on_goaway_received() {}
+    virtual void on_settings_received() {}
+    // Returns the stat of the limit that was passed by this end, or an empty view.
+    virtual std::string_view note_stream_end(const Http2Stream&) { return {}; }
+
+    void submit_settings();
+    std::chrono::steady_clock::time_point now() const { return loop_.now(); }
+    Http2Limits& limits() { return limits_; }
+
+  private:
+    struct Callbacks;
+    friend struct Callbacks;
+
+    void on_io(uint32_t events) override;  // from wake()
+    void finish_work();
+    void pull();
+    bool pull_batch();
+    void note_frame(const uint8_t* frame, size_t length);
+    void note_end_sent(Http2Stream& stream);
+    void deliver_waiting();
+    void stream_closed(Http2Stream& stream, uint32_t error_code);
+    void end_if_delivered(Http2Stream& stream);
+    int fail_by(std::string_view stat, uint32_t error_code);
+    void count_by_name(std::string_view stat) const;
+    void check_outbound();
+    void fail();
+    void sweep();
+    // Is a frame on a stream that is not open what RFC 9113 5.1 lets pass? Returns the error to end with, or 0.
+    uint32_t judge_closed(const nghttp2_frame_hd& head) const;
+
+    network::Connection& connection_;
+    network::EventLoop& loop_;
+    const Http2Settings settings_;
+    const Http2Stats* stats_;
+    const Side side_;
+    Http2Limits limits_;
+    nghttp2_session* session_ = nullptr;
+    FieldCollector collector_;
+    FieldList fields_;
+    ClosedStreams closed_streams_;
+    network::BlockRef slice_;            // what the library is reading
+    Http2Stream* collecting_ = nullptr;  // whose head block is being read
+    Http2Stream* partial_ = nullptr;     // has a piece of a DATA frame that is still arriving
+    Http2Stream* first_open_ = nullptr;
+    std::vector<Http2Stream*> waiting_;  // for delivery after a pause
+    std::vector<Http2Stream*> retired_;
+    size_t open_count_ = 0;
+    int32_t last_remote_id_ = 0;
+    size_t batch_end_ = 0;
+    uint64_t written_ = 0;
+    std::string_view failure_;  // details of the end that is under way
+    bool batch_full_ = false;
+    bool busy_ = false;
+    bool again_ = false;
+    bool scheduled_ = false;
+    bool failing_ = false;  // an error GOAWAY is queued or written
+    bool failed_ = false;
+    bool connection_gone_ = false;
+};
+
+}  // namespace heirloom::http
