@@ -18,10 +18,10 @@ for attempt in range(6):
         return next((one['pid'] for one in supervisor.generations() if one['state'] in ('spawned', 'initializing') and one['pid'] > 0), None)
     pid = wait_for('a young generation', young, 30)
     if pid != 'done':
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        # Held still while its state is read again: one that has become live meanwhile is spared.
+        os.kill(pid, signal.SIGSTOP)
+        state = next((one['state'] for one in supervisor.generations() if one['pid'] == pid), 'gone')
+        os.kill(pid, signal.SIGCONT if state in ('ready', 'live', 'draining') else signal.SIGKILL)
     out, err = reload.communicate(timeout=60)
     if reload.returncode != 0:
         killed += 1
