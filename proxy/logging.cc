@@ -24,10 +24,7 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
     Status open() {
         const std::lock_guard lock(mutex_);
-        if (path_.empty()) {
-            fd_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
-            return Ok{};
-        }
+        if (path_.empty()) return Ok{};
         UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
         if (!fd) return Error::from_errno("unable to open log file '" + path_ + "'");
         fd_ = std::move(fd);
@@ -41,8 +38,10 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
         formatter_->format(message, line);
         const char* data = line.data();
         size_t left = line.size();
+        // Standard error by its number: what is behind it may be exchanged while we run.
+        const int fd = path_.empty() ? STDERR_FILENO : fd_.get();
         while (left > 0) {
-            const ssize_t written = ::write(fd_.get(), data, left);
+            const ssize_t written = ::write(fd, data, left);
             if (written < 0 && errno == EINTR) continue;
             if (written <= 0) return;  // a log that cannot be written must not stop anything
             data += written;

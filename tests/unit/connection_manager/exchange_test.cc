@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests and answers on one connection: what the client reads, what is counted and logged.
+#include "tests/unit/connection_manager/fixture.h"
+
+namespace heirloom::connection_manager {
+
+TEST_CASE_FIXTURE(Site, "a request is answered with server and date, and the connection stays") {
+    log_as("%RESPONSE_CODE% %BYTES_SENT% %RESPONSE_FLAGS% %REQ(:PATH)% %RESP(SERVER)%\n");
+    answer_all("hello");
+    Client client = connect();
+    for (int i = 0; i < 3; ++i) {
+        client.received.clear();
+        client.send(kGet);
+        REQUIRE(run_until([&] { return client.has("hello"); }));
+        CHECK(client.received.starts_with("HTTP/1.1 200 OK\r\n"));
+        CHECK(client.has("server: envoy\r\n"));
+        CHECK(client.has("date: "));
+        CHECK_FALSE(client.has("connection:"));
+    }
+    run_for(milliseconds(5));
+    CHECK_FALSE(client.at_end());
+    CHECK(over == 3);
+    CHECK(destroyed == 3);
+    CHECK(http_counter("downstream_rq_total") == 3);
+    CHECK(http_counter("downstream_rq_2xx") == 3);
+    CHECK(counter("listener.10.0.0.1_80.http.in.downstream_rq_completed") == 3);
+    CHECK(gauge("http.in.downstream_rq_active") == 0);
+    CHECK(gauge("http.in.downstream_cx_active") == 1);
+    CHECK(logged() == "200 5 - /x envoy\n200 5 - /x envoy\n200 5 - /x envoy\n");
+}
+
+TEST_CASE_FIXTURE(Site, "pipelined requests are answered in order, also when the answer comes later") {
+    Client client = connect();
+    client.send("GET /1 HTTP/1.1\r\nhost: a\r\n\r\nGET /2 HTTP/1.1\r\nhost: a\r\n\r\n");
+    REQUIRE(run_until([&] { return stream != nullptr; }));
+    CHECK(seen.find(":path=/1;") != std::string::npos);
+    answer(*stream, "one");
+    REQUIRE(run_until([&] { return stream != nullptr && seen.find(":path=/2;") != std::string::npos; }));
+    answer(*stream, "two");
+    REQUIRE(run_until([&] { return client.has("two"); }));
+    CHECK(client.received.find("one") < client.received.find("two"));
+}
+
+TEST_CASE_FIXTURE(Site, "a client that asks for close gets it, and the end of the stream after the answer") {
+    answer_all();
+    Client client = connect();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    CHECK(client.has("connection: close\r\n"));
+    CHECK(client.has("ok"));
+}
+
+TEST_CASE_FIXTURE(Site, "an answer before the request is complete closes") {
+    answer_all("early");
+    Client client = connect();
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhalf");
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    CHECK(client.has("connection: close\r\n"));
+    CHECK(client.has("early"));
+    CHECK(http_counter("downstream_rq_response_before_rq_complete") == 1);
+}
+
+TEST_CASE_FIXTURE(Site, "a client that leaves is logged once with code 0 and DC") {
+    log_as("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n");
+    Client client = connect();
+    client.send(kGet);
+    REQUIRE(run_until([&] { return stream != nullptr; }));
+    client.leave();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    CHECK(logged() == "0 DC downstream_remote_disconnect\n");
+    CHECK(over == 1);
+    CHECK(destroyed == 1);
+    CHECK(http_counter("downstream_cx_destroy_remote_active_rq") == 1);
+    CHECK(gauge("http.in.downstream_rq_active") == 0);
+    CHECK(gauge("http.in.downstream_cx_active") == 0);
+}
+
+TEST_CASE_FIXTURE(Site, "unusable input is refused with Envoy's words, closed, flagged and logged") {
+    log_as("%RESPONSE_CODE% %RESPONSE_FLAGS%\n");
+    const auto refused = [this](const std::string& bytes, std::string_view head, std::string_view body_text) {
+        Client client = connect();
+        client.send(bytes);
+        REQUIRE(run_until([&] { return client.at_end(); }));
+        CHECK_MESSAGE(client.received.starts_with(head), client.received);
+        CHECK(client.received.ends_with(body_text));
+        CHECK(client.has("connection: close\r\n"));
+    };
+    refused("nonsense\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", "\r\n\r\nBad Request");
+    refused("GET / HTTP/1.0\r\nhost: a\r\n\r\n", "HTTP/1.1 426 Upgrade Required\r\n", "\r\n\r\nUpgrade Required");
+    refused("GET / HTTP/1.1\r\nhost: a\r\nx: " + std::string(70'000, 'y') + "\r\n\r\n",
+            "HTTP/1.1 431 Request Header Fields Too Large\r\n", "\r\n\r\nRequest Header Fields Too Large");
+    refused("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", "HTTP/1.1 501 Not Implemented\r\n",
+            "\r\n\r\nNot Implemented");
+    refused("GET / HTTP/1.1\r\nhost: a\r\nconnection: x-forwarded-for\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n",
+            "\r\n\r\nBad Request");
+    CHECK(logged() == "400 DPE\n426 DPE\n431 DPE\n501 DPE\n400 DPE\n");
+    CHECK(http_counter("downstream_cx_protocol_error") == 5);
+    CHECK(over == 0);
+}
+
+TEST_CASE_FIXTURE(Site, "an upgrade is refused with 403 and a close, h2c is not asked for") {
+    answer_all();
+    Client upgrading = connect();
+    upgrading.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    REQUIRE(run_until([&] { return upgrading.at_end(); }));
+    CHECK(upgrading.has("HTTP/1.1 403 Forbidden\r\n"));
+    Client client = connect();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
+    REQUIRE(run_until([&] { return client.has("HTTP/1.1 200 OK\r\n"); }));
+    CHECK(seen.find("upgrade") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Site, "a local reply to HEAD tells the length and has no body") {
+    on_request = [](http::DownstreamStream& to, http::HeaderMap&, bool) {
+        to.send_local_reply(503, "no healthy upstream", "no_healthy_upstream");
+    };
+    Client client = connect();
+    client.send("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n");
+    REQUIRE(run_until([&] { return client.has("\r\n\r\n"); }));
+    run_for(milliseconds(3));
+    CHECK(client.has("content-length: 19\r\n"));
+    CHECK(client.has("content-type: text/plain\r\n"));
+    CHECK_FALSE(client.has("no healthy"));
+    CHECK_FALSE(client.at_end());
+}
+
+TEST_CASE_FIXTURE(Site, "a reset in mid-answer ends the connection and counts") {
+    Client client = connect();
+    client.send(kGet);
+    REQUIRE(run_until([&] { return stream != nullptr; }));
+    response.add_copy(http::HeaderId::status, "200");
+    response.add_copy(http::HeaderId::content_length, "100");
+    stream->send_headers(response, false);
+    stream->reset(http::StreamReset::remote);
+    CHECK(over == 1);
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    CHECK(client.has("content-length: 100"));
+    CHECK(http_counter("downstream_rq_tx_reset") == 1);
+}
+
+}  // namespace heirloom::connection_manager
