@@ -27,7 +27,7 @@ OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -w
 FORTIFY := $(if $(filter release,$(MODE)),-D_FORTIFY_SOURCE=2)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual \
-        -Wimplicit-fallthrough $(if $(filter fuzz,$(MODE)),,-Werror)
+        -Wimplicit-fallthrough -Winvalid-pch $(if $(filter fuzz,$(MODE)),,-Werror)
 CXXFLAGS ?=
 ALL_CXXFLAGS := -std=c++20 $(OPT_$(MODE)) $(FORTIFY) $(WARN) -D_GLIBCXX_ASSERTIONS -DSPDLOG_FMT_EXTERNAL -DSPDLOG_COMPILED_LIB \
         -fstack-protector-strong -fPIE -pthread -I. -isystem $(GEN) -isystem $(GEN)/api $(CPPFLAGS) $(CXXFLAGS)
@@ -100,7 +100,7 @@ $(PCH_proxy).gch $(PCH_supervisor).gch: $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.
 	$(call say,PCH,$@)
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
-	$(Q)$(CXX) $(filter-out -W%,$(ALL_CXXFLAGS)) -w -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
+	$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
 
 VERSION_FLAGS := -DHEIRLOOM_VERSION='"$(VERSION)"' -DHEIRLOOM_REVISION='"$(REVISION)"'
 # private: the precompiled header it depends on must not be built with them, or nobody else can use it.
