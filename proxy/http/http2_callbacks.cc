@@ -45,10 +45,11 @@ int Http2Session::Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_fram
     if (session.over()) return NGHTTP2_ERR_CALLBACK_FAILURE;
     const std::string_view stat = session.limits_.note_received(head->type, head->flags, head->length);
     if (!stat.empty()) return session.fail_by(stat, NGHTTP2_ENHANCE_YOUR_CALM);
-    if (const uint32_t error = session.judge_closed(*head); error != NGHTTP2_NO_ERROR) {
+    if (head->type != NGHTTP2_HEADERS) return 0;
+    if (const uint32_t error = session.judge_closed(head->type, head->stream_id); error != NGHTTP2_NO_ERROR) {
         return session.fail_by("http2.codec_error", error);
     }
-    if (head->type == NGHTTP2_HEADERS) session.last_remote_id_ = std::max(session.last_remote_id_, head->stream_id);
+    session.last_remote_id_ = std::max(session.last_remote_id_, head->stream_id);
     return 0;
 }
 

@@ -65,6 +65,26 @@ std::string_view Http2Limits::check_outbound(size_t queued) const {
     return {};
 }
 
+size_t DataFrameFinder::find(std::string_view bytes, int32_t& stream) {
+    stream = 0;
+    for (size_t at = 0;;) {
+        const size_t passed = std::min(skip_, bytes.size() - at);
+        at += passed;
+        skip_ -= passed;
+        if (at == bytes.size()) return at;
+        const size_t begin = at;
+        while (have_ < kHeadBytes && at < bytes.size()) head_[have_++] = static_cast<uint8_t>(bytes[at++]);
+        if (have_ < kHeadBytes) return at;
+        have_ = 0;
+        skip_ = size_t{head_[0]} << 16 | size_t{head_[1]} << 8 | head_[2];
+        if (head_[3] != NGHTTP2_DATA) continue;
+        stream = static_cast<int32_t>((uint32_t{head_[5]} & 0x7f) << 24 | uint32_t{head_[6]} << 16 |
+                                      uint32_t{head_[7]} << 8 | head_[8]);
+        skip_ += at - begin;  // the caller goes on from `begin`
+        return begin;
+    }
+}
+
 void ClosedStreams::add(int32_t id, bool reset_here) {
     Entry& entry = ring_[next_++ % ring_.size()];
     if (entry.reset_here) forgiven_ = std::max(forgiven_, entry.id);

@@ -65,4 +65,18 @@ class ClosedStreams {
     int32_t forgiven_ = 0;
 };
 
+// Finds the heads of DATA frames in what a client sends, before the library reads them: on streams that are over it
+// passes such frames by without a word.
+class DataFrameFinder {
+  public:
+    // How many of `bytes` come before the next such head; `stream` is then the stream it names, else 0.
+    size_t find(std::string_view bytes, int32_t& stream);
+
+  private:
+    static constexpr size_t kHeadBytes = 9;
+    size_t skip_ = 24;  // to the next head; first the connection preface
+    std::array<uint8_t, kHeadBytes> head_{};
+    size_t have_ = 0;
+};
+
 }  // namespace heirloom::http

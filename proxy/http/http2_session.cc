@@ -248,19 +248,8 @@ void Http2Session::dispatch_input() {
     while (!input.empty() && !over() && !failing_) {
         slice_ = input.pin_front();
         const std::string_view bytes = input.front();
-        const ssize_t taken =
-            nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-        if (over()) break;
-        if (taken < 0) {
-            if (failure_.empty()) {
-                const bool flooded = taken == NGHTTP2_ERR_FLOODED;
-                fail_by(flooded ? "outbound_control_flood" : "http2.codec_error",
-                        flooded ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
-            }
-            break;
-        }
-        input.consume(static_cast<size_t>(taken));
-        if (!failure_.empty()) break;
+        if (!read_slice(bytes)) break;
+        input.consume(bytes.size());
         if (partial_) partial_->deliver();
         // Answers of the library must not pile up while a long input is read.
         if (!pull_batch()) check_outbound();
@@ -270,6 +259,36 @@ void Http2Session::dispatch_input() {
     slice_.reset();
     finish_work();
     busy_ = false;
+}
+
+// False: the end of it is not worth reading.
+bool Http2Session::read_slice(std::string_view bytes) {
+    if (side_ == Side::client) return feed(bytes);
+    while (!bytes.empty()) {
+        int32_t stream = 0;
+        const size_t before = data_frames_.find(bytes, stream);
+        if (before > 0 && !feed(bytes.substr(0, before))) return false;
+        bytes.remove_prefix(before);
+        if (stream == 0) continue;
+        if (const uint32_t error = judge_closed(NGHTTP2_DATA, stream); error != NGHTTP2_NO_ERROR) {
+            fail_by("http2.codec_error", error);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool Http2Session::feed(std::string_view bytes) {
+    // Takes all, as no callback pauses it.
+    const ssize_t taken =
+        nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    if (over()) return false;
+    if (taken < 0 && failure_.empty()) {
+        const bool flooded = taken == NGHTTP2_ERR_FLOODED;
+        fail_by(flooded ? "outbound_control_flood" : "http2.codec_error",
+                flooded ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    }
+    return failure_.empty();
 }
 
 void Http2Session::finish_work() {
@@ -372,19 +391,18 @@ void Http2Session::fail() {
     on_failed(failure_.empty() ? std::string_view("http2.codec_error") : failure_);
 }
 
-uint32_t Http2Session::judge_closed(const nghttp2_frame_hd& head) const {
-    const bool matters = head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA;
-    if (side_ == Side::client || !matters || head.stream_id % 2 == 0) return NGHTTP2_NO_ERROR;
-    if (head.stream_id > last_remote_id_ || head.stream_id <= closed_streams_.forgiven_up_to()) return NGHTTP2_NO_ERROR;
-    if (nghttp2_session_get_stream_user_data(session_, head.stream_id)) return NGHTTP2_NO_ERROR;
-    switch (closed_streams_.find(head.stream_id)) {
+uint32_t Http2Session::judge_closed(uint8_t type, int32_t id) const {
+    if (side_ == Side::client || id % 2 == 0) return NGHTTP2_NO_ERROR;
+    if (id > last_remote_id_ || id <= closed_streams_.forgiven_up_to()) return NGHTTP2_NO_ERROR;
+    if (nghttp2_session_get_stream_user_data(session_, id)) return NGHTTP2_NO_ERROR;
+    switch (closed_streams_.find(id)) {
         case ClosedStreams::Fate::reset_here:
             return NGHTTP2_NO_ERROR;  // was under way
         case ClosedStreams::Fate::closed:
             return NGHTTP2_STREAM_CLOSED;
         case ClosedStreams::Fate::unknown:
             // Skipped, or closed long ago.
-            return head.type == NGHTTP2_HEADERS ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED;
+            return type == NGHTTP2_HEADERS ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED;
     }
     return NGHTTP2_NO_ERROR;
 }

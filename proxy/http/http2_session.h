@@ -75,7 +75,9 @@ class Http2Session : public network::IoHandler {
     void fail();
     void sweep();
     // Is a frame on a stream that is not open what RFC 9113 5.1 lets pass? Returns the error to end with, or 0.
-    uint32_t judge_closed(const nghttp2_frame_hd& head) const;
+    uint32_t judge_closed(uint8_t type, int32_t id) const;
+    bool read_slice(std::string_view bytes);
+    bool feed(std::string_view bytes);
 
     network::Connection& connection_;
     network::EventLoop& loop_;
@@ -87,6 +89,7 @@ class Http2Session : public network::IoHandler {
     FieldCollector collector_;
     FieldList fields_;
     ClosedStreams closed_streams_;
+    DataFrameFinder data_frames_;
     network::BlockRef slice_;            // what the library is reading
     Http2Stream* collecting_ = nullptr;  // whose head block is being read
     Http2Stream* partial_ = nullptr;     // has a piece of a DATA frame that is still arriving

@@ -113,6 +113,13 @@ TEST_CASE("frames on streams that are over") {
     client.send(headers(5, request_fields()));
     CHECK(client.receive() == "HEADERS(5,end) ");
     std::string expected = "GOAWAY(5,5) FIN";
+    SUBCASE("DATA after the end") { client.send(frame(kData, 0, 5, "x")); }
+    SUBCASE("DATA after the end, byte by byte") {
+        for (const char c : frame(kData, 0, 5, "x")) {
+            client.send(std::string(1, c));
+            if (client.server.connection->closing()) break;
+        }
+    }
     SUBCASE("HEADERS after the end") { client.send(headers(5, request_fields())); }
     SUBCASE("a smaller stream that was skipped") {
         client.send(headers(3, request_fields()));
@@ -137,6 +144,15 @@ TEST_CASE("DATA that was under way when the stream was reset here is no offence"
     client.send(frame(kData, 0, 1, "x") + frame(kData, kEndStream, 1, "y") + headers(3, request_fields()));
     CHECK(client.receive() == "HEADERS(3,end) ");
     CHECK(client.server.failure.empty());
+}
+
+TEST_CASE("DATA after the client's own RST_STREAM ends the connection") {
+    RawClient client;
+    client.send(headers(1, request_fields("/x", "POST"), false));
+    client.send(frame(kReset, 0, 1, number32(8)));
+    client.receive();
+    client.send(frame(kData, 0, 1, "x"));
+    CHECK(client.receive() == "GOAWAY(1,5) FIN");
 }
 
 TEST_CASE("not HTTP/2 at all") {
