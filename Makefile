@@ -18,6 +18,8 @@ CXX := $(if $(filter fuzz,$(MODE)),clang++,g++)
 endif
 CCACHE := $(shell command -v ccache 2>/dev/null)
 export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
+# A precompiled header differs from build to build, what it was made of does not: that is what ccache goes by.
+export CCACHE_PCH_EXTSUM := 1
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo 000000000000)
 
 OPT_release := -O2 -g1
@@ -103,6 +105,7 @@ $(PCH_proxy).gch $(PCH_supervisor).gch: $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
+	$(if $(CCACHE),$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++ -E $(B)/pch/$*_pch.h | sha256sum > $@.sum)
 
 VERSION_FLAGS := -DHEIRLOOM_VERSION='"$(VERSION)"' -DHEIRLOOM_REVISION='"$(REVISION)"'
 # private: the precompiled header it depends on must not be built with them, or nobody else can use it.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/config/tls_config.h"
 #include "shm/socket_name.h"
 
 namespace heirloom::config {
@@ -48,6 +49,12 @@ struct DirectResponseAction {
     std::string body;
 };
 
+struct UpgradeConfig {
+    std::string type;  // lower case: "websocket", "connect", ...
+    bool enabled = true;
+    bool terminate_connect = false;  // connect_config: the payload of a CONNECT goes upstream as TCP
+};
+
 struct ForwardAction {
     std::string cluster;
     uint16_t cluster_not_found_status = 503;
@@ -55,6 +62,11 @@ struct ForwardAction {
     std::optional<Milliseconds> idle_timeout;  // replaces the connection manager's stream_idle_timeout
     std::optional<std::string> prefix_rewrite;
     std::optional<std::string> host_rewrite;
+    std::vector<UpgradeConfig> upgrades;  // wins over the connection manager's, by type
+    // A request's grpc-timeout limits the stream, to at most this (0: to what it says); none: it limits nothing.
+    std::optional<Milliseconds> grpc_timeout_max;
+    Milliseconds grpc_timeout_offset{0};
+    Milliseconds max_stream_duration{0};  // 0: none
 };
 
 struct RouteConfig {
@@ -77,8 +89,34 @@ struct RouteTableConfig {
     std::vector<VirtualHostConfig> virtual_hosts;
 };
 
+// --- HTTP/2, either side. Defaults are Envoy's.
+struct Http2Config {
+    uint32_t hpack_table_size = 4096;
+    uint32_t max_concurrent_streams = 1024;
+    uint32_t initial_stream_window_size = 16 * 1024 * 1024;
+    uint32_t initial_connection_window_size = 24 * 1024 * 1024;
+    bool allow_connect = false;
+    uint32_t max_outbound_frames = 10000;
+    uint32_t max_outbound_control_frames = 1000;
+    uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
+    uint32_t max_inbound_priority_frames_per_stream = 100;
+    uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
+    bool stream_error_on_invalid_http_message = false;
+    Milliseconds keepalive_interval{0};  // PING; 0: none
+    Milliseconds keepalive_timeout{0};
+};
+
 // --- listeners
 struct HttpConnectionManagerConfig {
+    enum class CodecType { automatic, http1, http2 } codec_type = CodecType::automatic;
+    Http2Config http2;
+    std::vector<UpgradeConfig> upgrades;
+    enum class ForwardClientCert { sanitize, forward_only, append_forward, sanitize_set, always_forward_only };
+    ForwardClientCert forward_client_cert = ForwardClientCert::sanitize;
+    struct ClientCertDetails {
+        bool subject = false, cert = false, chain = false, dns = false, uri = false;
+    } client_cert_details;
+    Milliseconds max_stream_duration{0};  // 0: none
     std::string stat_prefix;
     RouteTableConfig routes;
     std::vector<AccessLogConfig> access_logs;
@@ -108,7 +146,63 @@ struct HttpConnectionManagerConfig {
     bool allow_absolute_url = true;
 };
 
+// What a plain TCP connection is forwarded by.
+struct TcpProxyConfig {
+    std::string stat_prefix;
+    struct WeightedCluster {
+        std::string name;
+        uint32_t weight = 1;
+    };
+    std::vector<WeightedCluster> clusters;   // at least one
+    Milliseconds idle_timeout{3600 * 1000};  // no byte either way; 0: off
+    Milliseconds max_connection_duration{0};
+    uint32_t max_connect_attempts = 1;
+    std::vector<AccessLogConfig> access_logs;
+};
+
+struct CidrRange {
+    shm::SocketAddress address;  // port 0
+    uint8_t prefix_length = 0;
+    std::string text;  // as configured
+};
+
+// Envoy's order of pruning: the first criterion that tells two chains apart decides. Empty: matches all.
+struct FilterChainMatch {
+    std::optional<uint16_t> destination_port;
+    std::vector<CidrRange> prefix_ranges;
+    std::vector<std::string> server_names;  // lower case: "a.com", "*.a.com"
+    std::string transport_protocol;         // "", "raw_buffer", "tls"
+    std::vector<std::string> application_protocols;
+    std::vector<CidrRange> direct_source_prefix_ranges;
+    enum class SourceType : uint8_t { any, same_ip_or_loopback, external } source_type = SourceType::any;
+    std::vector<CidrRange> source_prefix_ranges;
+    std::vector<uint16_t> source_ports;
+};
+
+struct FilterChainConfig {
+    std::string name;
+    FilterChainMatch match;
+    std::shared_ptr<const DownstreamTlsConfig> tls;    // null: plain
+    Milliseconds transport_socket_connect_timeout{0};  // of the TLS handshake; 0: none
+    // the terminal filter, exactly one
+    std::shared_ptr<const HttpConnectionManagerConfig> http;
+    std::shared_ptr<const TcpProxyConfig> tcp;
+};
+
+// The listener filter proxy_protocol: the client's addresses come in front of its bytes.
+struct ProxyProtocolConfig {
+    bool allow_requests_without = false;
+    bool allow_v1 = true, allow_v2 = true;
+    std::string stat_prefix;
+};
+
 struct ListenerConfig {
+    std::vector<FilterChainConfig> filter_chains;
+    std::optional<FilterChainConfig> default_filter_chain;
+    bool tls_inspector = false;  // also when a chain asks for server names or protocols: Envoy then adds it
+    std::optional<ProxyProtocolConfig> proxy_protocol;
+    Milliseconds listener_filters_timeout{15000};  // 0: none
+    bool continue_on_listener_filters_timeout = false;
     std::string name;  // "" in the file: a random UUID, as Envoy
     std::string configured_name;
     std::string stat_prefix;  // "" : the address
@@ -121,8 +215,9 @@ struct ListenerConfig {
     uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
     enum class Direction { unspecified, inbound, outbound } traffic_direction = Direction::unspecified;
     enum class DrainType { standard, modify_only } drain_type = DrainType::standard;
+    // Of the first filter chain; goes when everybody reads `filter_chains`.
     std::string filter_chain_name;
-    std::shared_ptr<const HttpConnectionManagerConfig> http;  // the one filter chain's terminal filter
+    std::shared_ptr<const HttpConnectionManagerConfig> http;
 };
 
 // --- clusters
@@ -139,6 +234,15 @@ struct ClusterConfig {
     std::string name;
     std::string alt_stat_name;
     enum class Type { fixed, strict_dns } type = Type::fixed;  // fixed: STATIC
+    // by_downstream: HTTP/2 for requests that came by HTTP/2. by_alpn: what the TLS handshake chose.
+    enum class Protocol { http1, http2, by_downstream, by_alpn } protocol = Protocol::http1;
+    Http2Config http2;
+    std::shared_ptr<const UpstreamTlsConfig> tls;  // null: plain
+    bool auto_sni = false;                         // SNI is the request's :authority
+    std::string override_auto_sni_header;
+    bool auto_san_validation = false;
+    enum class ProxyProtocol { none, v1, v2 } proxy_protocol = ProxyProtocol::none;  // sent first on a connection
+    Milliseconds max_connection_duration{0};
     enum class LbPolicy { round_robin } lb_policy = LbPolicy::round_robin;
     enum class DnsFamily { automatic, v4_only, v6_only, v4_preferred, all } dns_family = DnsFamily::automatic;
     Milliseconds connect_timeout{5000};
