@@ -77,8 +77,22 @@ Connection::~Connection() {
 }
 
 bool Connection::start() {
-    if (!registered_) registered_ = loop_.add(fd_.get(), kEvents, this);
+    if (registered_) return true;
+    registered_ = loop_.add(fd_.get(), kEvents, this);
+    if (handshaking_ && !connecting_ && handshake_timeout_.count() > 0) timer_.arm(loop_.timers(), handshake_timeout_);
     return registered_;
+}
+
+void Connection::prepend_input(Buffer&& bytes) {
+    if (bytes.empty()) return;
+    if (secured_) {
+        secured_->in.move_from(bytes);
+        secured_->undecoded = true;
+    } else {
+        read_buffer_.move_from(bytes);
+        leftovers_ = true;
+    }
+    call_again();
 }
 
 void Connection::call_again() {
@@ -91,7 +105,8 @@ void Connection::set_reading(bool wanted) {
     reading_ = wanted;
     if (!wanted || state_ != State::open) return;
     leftovers_ = !read_buffer_.empty();
-    if (leftovers_ || readable_ || (end_of_stream_ && !end_delivered_)) call_again();
+    if (leftovers_ || readable_ || (secured_ && secured_->undecoded) || (end_of_stream_ && !end_delivered_))
+        call_again();
 }
 
 void Connection::on_io(uint32_t events) {
@@ -105,7 +120,11 @@ void Connection::on_io(uint32_t events) {
     if (events & (EPOLLHUP | EPOLLERR)) error_announced_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & EPOLLOUT) writable_ = true;
-    if (!write_buffer_.empty()) flush();  // also when the socket is full: the watermark has to be told
+    if (handshaking_) {
+        // Costly steps run after all other events of the iteration, in the order in which they came.
+        return events != 0 ? call_again() : handshake();
+    }
+    if (pending_write_bytes() != 0) flush();  // also when the socket is full: the watermark has to be told
     if (state_ == State::open) {
         if (reading_) {
             read_ready();
@@ -127,6 +146,8 @@ void Connection::finish_connect(uint32_t events) {
     // The first look at a socket whose connect has not begun to be answered reports HUP without an error.
     if (!(events & EPOLLOUT)) return;
     connecting_ = false;
+    if (handshaking_ && state_ == State::open) return;  // the timer runs on
+    handshaking_ = false;
     timer_.cancel();
     if (state_ == State::open) callbacks_.on_connected();
     if (state_ != State::closed) flush();
@@ -134,8 +155,9 @@ void Connection::finish_connect(uint32_t events) {
 
 void Connection::on_timer(void* self) {
     auto& connection = *static_cast<Connection*>(self);
-    if (connection.connecting_) connection.socket_error_ = ETIMEDOUT;
-    connection.finish(connection.connecting_ ? CloseReason::connect_timeout : CloseReason::local);
+    const bool opening = connection.opening() && (connection.connecting_ || connection.state_ == State::open);
+    if (opening) connection.socket_error_ = ETIMEDOUT;
+    connection.finish(opening ? CloseReason::connect_timeout : CloseReason::local);
 }
 
 void Connection::read_ready() {
@@ -143,6 +165,7 @@ void Connection::read_ready() {
         callbacks_.on_data();
         if (state_ != State::open || !reading_) return;
     }
+    if (secured_ && secured_->undecoded && (!deliver_secured() || !reading_)) return;
     for (int reads = 0; readable_; ++reads) {
         if (reads == kReadsPerEvent) {
             call_again();
@@ -160,31 +183,40 @@ void Connection::read_ready() {
 
 // Returns false when nothing was delivered: the end, or an error (then the connection may be closed).
 bool Connection::read_once() {
+    if (secured_) return read_secured();
+    const Received received = receive(read_buffer_);
+    if (received != Received::bytes) return received == Received::retry;
+    callbacks_.on_data();
+    return true;
+}
+
+// After `nothing` the connection may be closed.
+Connection::Received Connection::receive(Buffer& into) {
     iovec blocks[kBlocksOfLargeRead];
-    const int count = read_buffer_.reserve_blocks(blocks, read_blocks_);
+    const int count = into.reserve_blocks(blocks, read_blocks_);
     size_t room = 0;
     for (int i = 0; i < count; ++i) room += blocks[i].iov_len;
     const ssize_t got =
         count == 1 ? ::recv(fd_.get(), blocks[0].iov_base, blocks[0].iov_len, 0) : ::readv(fd_.get(), blocks, count);
     const int error = errno;
-    read_buffer_.commit(got > 0 ? static_cast<size_t>(got) : 0);
+    into.commit(got > 0 ? static_cast<size_t>(got) : 0);
     if (got < 0) {
-        if (error == EINTR) return true;
+        if (error == EINTR) return Received::retry;
         readable_ = false;
         if (error == EAGAIN || error == EWOULDBLOCK) {
-            if (write_failed_) finish(CloseReason::reset);
-            return false;
+            if (write_failed_) finish(handshaking_ ? CloseReason::connect_failed : CloseReason::reset);
+            return Received::nothing;
         }
         socket_error_ = error;
-        finish(CloseReason::reset);
-        return false;
+        finish(handshaking_ ? CloseReason::connect_failed : CloseReason::reset);
+        return Received::nothing;
     }
     if (got == 0) {
         readable_ = false;
         end_of_stream_ = true;
-        return false;
+        return Received::nothing;
     }
-    bytes_received_ += static_cast<uint64_t>(got);
+    if (!secured_) bytes_received_ += static_cast<uint64_t>(got);
     if (static_cast<size_t>(got) == room) {
         read_blocks_ = kBlocksOfLargeRead;
     } else {
@@ -194,35 +226,50 @@ bool Connection::read_once() {
         readable_ = error_announced_ || write_failed_;
         end_of_stream_ = fin_announced_ && !readable_;
     }
-    callbacks_.on_data();
-    return true;
+    return Received::bytes;
 }
 
 void Connection::flush() {
-    if (connecting_ || state_ == State::closed || state_ == State::lingering) return;
+    if (opening() || state_ == State::closed || state_ == State::lingering) return;
     if (write_failed_) {
         write_buffer_.clear();
         return;
     }
-    const bool moved = write_out();
+    bool moved = false;
+    if (secured_) {
+        moved = write_secured();
+    } else if (const size_t sent = write_out(write_buffer_); sent != 0) {
+        bytes_sent_ += sent;
+        moved = true;
+    }
+    if (finish_wanted_ && !side_finished_ && !secured_ && write_buffer_.empty()) {
+        side_finished_ = true;
+        ::shutdown(fd_.get(), SHUT_WR);
+    }
     if (state_ == State::open) {
         report_watermark();
     } else if (moved && state_ == State::flushing) {
         timer_.arm(loop_.timers(), linger_.count() > 0 ? linger_ : kFlushPatience);
-        if (write_buffer_.empty()) call_again();
+        if (pending_write_bytes() == 0) call_again();
     }
+}
+
+void Connection::finish_writing() {
+    if (state_ != State::open || finish_wanted_) return;
+    finish_wanted_ = true;
+    flush();
 }
 
 void Connection::flush_later() { call_again(); }
 
-// Returns whether the socket took anything.
-bool Connection::write_out() {
-    bool moved = false;
-    while (writable_ && !write_buffer_.empty()) {
-        const std::string_view first = write_buffer_.front();
+// Returns how many bytes the socket took.
+size_t Connection::write_out(Buffer& buffer) {
+    size_t taken = 0;
+    while (writable_ && !buffer.empty()) {
+        const std::string_view first = buffer.front();
         size_t wanted = first.size();
-        const ssize_t sent = wanted == write_buffer_.size() ? ::send(fd_.get(), first.data(), wanted, MSG_NOSIGNAL)
-                                                            : send_pieces(fd_.get(), write_buffer_, wanted);
+        const ssize_t sent = wanted == buffer.size() ? ::send(fd_.get(), first.data(), wanted, MSG_NOSIGNAL)
+                                                     : send_pieces(fd_.get(), buffer, wanted);
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -232,16 +279,15 @@ bool Connection::write_out() {
             }
             break;
         }
-        moved = true;
-        bytes_sent_ += static_cast<uint64_t>(sent);
-        write_buffer_.consume(static_cast<size_t>(sent));
+        taken += static_cast<size_t>(sent);
+        buffer.consume(static_cast<size_t>(sent));
         if (static_cast<size_t>(sent) < wanted) writable_ = false;  // full; the edge will come
     }
-    return moved;
+    return taken;
 }
 
 void Connection::report_watermark() {
-    const size_t pending = write_buffer_.size();
+    const size_t pending = pending_write_bytes();
     if (!above_high_ && pending > high_watermark_) {
         above_high_ = true;
         callbacks_.on_write_buffer_high();
@@ -257,6 +303,7 @@ void Connection::fail_write(int error) {
     write_failed_ = true;
     readable_ = true;
     write_buffer_.clear();
+    if (secured_) secured_->out.clear();
     call_again();
 }
 
@@ -267,7 +314,13 @@ void Connection::close(CloseReason reason) {
 void Connection::close_after_flush(std::chrono::milliseconds delay) {
     if (state_ != State::open) return;
     state_ = State::flushing;
+    if (handshaking_) {
+        delay = std::chrono::milliseconds(0);
+        write_buffer_.clear();
+        if (!connecting_) handshaking_ = false;  // then finish_connect() does it
+    }
     linger_ = delay;
+    finish_wanted_ = secured_ != nullptr;  // the FIN is continue_closing()'s
     above_high_ = false;
     read_buffer_.clear();
     if (!connecting_) timer_.arm(loop_.timers(), delay.count() > 0 ? delay : kFlushPatience);
@@ -277,7 +330,7 @@ void Connection::close_after_flush(std::chrono::milliseconds delay) {
 
 void Connection::continue_closing() {
     if (state_ == State::flushing) {
-        if (!write_buffer_.empty()) {
+        if (pending_write_bytes() != 0) {
             // Unread input would turn the close into a reset.
             discard_input();
             return;
@@ -303,7 +356,7 @@ void Connection::discard_input() {
         }
         const ssize_t got = ::recv(fd_.get(), scratch, sizeof(scratch), 0);
         if (got < 0 && errno == EINTR) continue;
-        if (got > 0) bytes_received_ += static_cast<uint64_t>(got);
+        if (got > 0 && !secured_) bytes_received_ += static_cast<uint64_t>(got);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) end_of_stream_ = true;
         if (got < static_cast<ssize_t>(sizeof(scratch))) readable_ = got > 0 && (fin_announced_ || error_announced_);
     }
@@ -311,6 +364,7 @@ void Connection::discard_input() {
 
 void Connection::finish(CloseReason reason) {
     if (state_ == State::closed) return;
+    if (secured_ && (reason == CloseReason::local || reason == CloseReason::remote)) send_farewell();
     state_ = State::closed;
     timer_.cancel();
     loop_.forget(this);
@@ -318,6 +372,10 @@ void Connection::finish(CloseReason reason) {
     registered_ = false;
     read_buffer_.clear();
     write_buffer_.clear();
+    if (secured_) {
+        secured_->in.clear();
+        secured_->out.clear();
+    }
     callbacks_.on_closed(reason);
 }
 
