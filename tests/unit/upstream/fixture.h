@@ -41,7 +41,7 @@ struct LoopFixture {
         auto created = shm::Segment::create({.generation_slots = 4, .rows = 8, .stat_slots = 1u << 15});
         REQUIRE(created.ok());
         segment = *created;
-        generation = *segment->claim_generation(0, 2);
+        generation = *segment->claim_generation(0, 4);
         stats::set_thread_row(segment->row(generation, 0));
         registrar.emplace(stats::Registrar::for_owner(segment));
     }
