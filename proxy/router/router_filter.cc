@@ -242,7 +242,10 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     info.upstream_response_start = stream_.loop().now();
     info.response_code_details = "via_upstream";
     count_response(read_status(headers));
-    if (attempt_ > 1) cluster_->stats().upstream_rq_retry_success.add();
+    if (retrying_) {
+        cluster_->stats().upstream_rq_retry_success.add();
+        end_retry();
+    }
     if (request_complete_ && !context_.config->suppress_envoy_headers)
         set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
     if (end_stream) {
@@ -277,7 +280,7 @@ void RouterFilter::finish_response() {
 }
 
 void RouterFilter::on_stream_reset(StreamReset reason) {
-    if (may_repeat(reason)) return repeat();
+    if (may_repeat(reason) && repeat()) return;
     fail(reason, {});
 }
 
@@ -287,13 +290,25 @@ bool RouterFilter::may_repeat(StreamReset reason) const {
     return is_idempotent(headers_->get(HeaderId::method)) || transport_->nothing_sent();
 }
 
-void RouterFilter::repeat() {
+// False: the cluster has enough retries under way.
+bool RouterFilter::repeat() {
+    if (!cluster_->take_retry()) {
+        cluster_->stats().upstream_rq_retry_overflow.add();
+        stream_.info().set_flag(ResponseFlag::upstream_overflow);
+        return false;
+    }
+    retrying_ = true;
     leave_upstream();
     cluster_->stats().upstream_rq_retry.add();
     held_.clear();
     held_.move_from(replay_);
     replayable_ = false;
     start_attempt(true);
+    return true;
+}
+
+void RouterFilter::end_retry() {
+    if (std::exchange(retrying_, false)) cluster_->give_back_retry();
 }
 
 void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) {
@@ -336,6 +351,7 @@ void RouterFilter::on_route_timeout(void* self) {
 void RouterFilter::reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add) {
     done_ = true;
     route_timer_.cancel();
+    end_retry();
     held_.clear();
     if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
     stream_.send_local_reply(status, body, details, add);
@@ -374,6 +390,7 @@ void RouterFilter::release_request_flow() {
 void RouterFilter::on_destroy() {
     done_ = true;
     route_timer_.cancel();
+    end_retry();
     abandon_upstream();
 }
 

@@ -9,7 +9,8 @@
 // One retry is made without being configured, because only this proxy can know that it is safe: a connection from the
 // pool was closed by the upstream before it answered anything (typically its idle timeout, at the moment of our
 // request). It is repeated on a fresh connection, when the method is idempotent (RFC 9110 9.2.2) or nothing of the
-// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes).
+// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes). The cluster's max_retries
+// bounds how many there are at a time.
 #pragma once
 
 #include <memory>
@@ -69,7 +70,8 @@ class RouterFilter final : public http::StreamHandler,
     void remember(const network::Buffer& data);
     void complete_request();
     bool may_repeat(http::StreamReset reason) const;
-    void repeat();
+    bool repeat();
+    void end_retry();
     void finish_response();
     void fail(http::StreamReset reason, std::string_view transport_failure);
     void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add = nullptr);
@@ -99,6 +101,7 @@ class RouterFilter final : public http::StreamHandler,
     bool request_complete_ = false;
     bool response_started_ = false;
     bool replayable_ = true;  // replay_ holds all that was sent of the body
+    bool retrying_ = false;   // holds a unit of the cluster's max_retries
     bool holding_ = false;    // held_ is full: the client waits
     bool done_ = false;       // nothing more is expected from upstream
 };

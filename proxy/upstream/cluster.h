@@ -15,13 +15,15 @@ struct Cluster {
           stats(handles),
           connections(with.max_connections, handles.circuit_breakers.cx_open),
           pending(with.max_pending_requests, handles.circuit_breakers.rq_pending_open),
-          requests(with.max_requests, handles.circuit_breakers.rq_open) {}
+          requests(with.max_requests, handles.circuit_breakers.rq_open),
+          retries(with.max_retries, handles.circuit_breakers.rq_retry_open) {}
 
     const config::ClusterConfig& config;
     const ClusterStats stats;
     SharedLimit connections;
     SharedLimit pending;
     SharedLimit requests;
+    SharedLimit retries;
 };
 
 }  // namespace heirloom::upstream

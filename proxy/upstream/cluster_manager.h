@@ -33,6 +33,10 @@ class WorkerCluster {
     // what is known at once is in the result. `fresh`: not a connection that has been idle.
     virtual Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,
                              bool fresh) = 0;
+    // A unit of max_retries; false: none is left. One that was taken is given back when the retry has its response, or
+    // has failed.
+    virtual bool take_retry() = 0;
+    virtual void give_back_retry() = 0;
 };
 
 // One worker's clusters; created and destroyed on that worker's thread.

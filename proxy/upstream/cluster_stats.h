@@ -43,6 +43,7 @@ namespace heirloom::upstream {
     COUNTER(upstream_rq_pending_failure_eject)            \
     COUNTER(upstream_rq_retry)                            \
     COUNTER(upstream_rq_retry_success)                    \
+    COUNTER(upstream_rq_retry_overflow)                   \
     COUNTER(upstream_flow_control_paused_reading_total)   \
     COUNTER(upstream_flow_control_resumed_reading_total)  \
     COUNTER(upstream_flow_control_backed_up_total)        \
@@ -69,7 +70,8 @@ namespace heirloom::upstream {
 #define HEIRLOOM_CIRCUIT_BREAKER_STATS(COUNTER, GAUGE, HISTOGRAM) \
     GAUGE(cx_open)                                                \
     GAUGE(rq_pending_open)                                        \
-    GAUGE(rq_open)
+    GAUGE(rq_open)                                                \
+    GAUGE(rq_retry_open)
 
 // `cluster_manager.`
 #define HEIRLOOM_CLUSTER_MANAGER_STATS(COUNTER, GAUGE, HISTOGRAM) \

@@ -13,6 +13,7 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
                WorkerLimit(cluster.connections),
                WorkerLimit(cluster.pending),
                WorkerLimit(cluster.requests)},
+      retries_(cluster.retries),
       round_robin_(worker) {
     set_endpoints(std::move(endpoints));
 }

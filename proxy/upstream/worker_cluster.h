@@ -25,6 +25,8 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
     EndpointLease choose() override;
     Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,
                      bool fresh) override;
+    bool take_retry() override { return retries_.try_take(); }
+    void give_back_retry() override { retries_.give_back(); }
 
     // Pools of endpoints that stay are kept; those that left are drained of new requests.
     void set_endpoints(std::shared_ptr<const EndpointList> endpoints);
@@ -35,6 +37,7 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
     void on_pool_finished(Http1Pool& pool) override;
 
     PoolContext context_;
+    WorkerLimit retries_;
     RoundRobin round_robin_;
     std::shared_ptr<const EndpointList> endpoints_;
     std::vector<std::unique_ptr<Http1Pool>> pools_;    // by index of the endpoint; null: not used yet

@@ -171,6 +171,36 @@ TEST_CASE_FIXTURE(DyingPool, "a pooled connection that proves dead: repeated onc
     CHECK(code("cluster.up.upstream_rq_", 503) == 0);
 }
 
+TEST_CASE_FIXTURE(DyingPool, "max_retries bounds the repetitions") {
+    SUBCASE("none allowed") {
+        cluster.max_retries = 0;
+        prepare();
+        CHECK(gauge("cluster.up.circuit_breakers.default.rq_retry_open") == 1);
+        RecordedStream& client = stream();
+        client.request("GET", "/second");
+        finish(client);
+        CHECK(client.status == "503");
+        CHECK(client.text == std::string(kBefore) + "connection termination");
+        CHECK(client.flag(ResponseFlag::upstream_overflow));
+        CHECK(client.flag(ResponseFlag::upstream_connection_termination));
+        CHECK(stat("upstream_rq_retry_overflow") == 1);
+        CHECK(stat("upstream_rq_retry") == 0);
+        CHECK(server.peers.size() == 1);
+    }
+    SUBCASE("one at a time: taken while it runs, given back when it ends") {
+        cluster.max_retries = 1;
+        prepare();
+        server.on_bytes = [this](auto& peer) {
+            if (&peer == server.peers[0].get()) peer.close();
+        };
+        RecordedStream& client = stream();
+        client.request("GET", "/second");
+        REQUIRE(run_until([&] { return gauge("cluster.up.circuit_breakers.default.rq_retry_open") == 1; }));
+        client.end();
+        CHECK(gauge("cluster.up.circuit_breakers.default.rq_retry_open") == 0);
+    }
+}
+
 TEST_CASE_FIXTURE(DyingPool, "a small body of an idempotent request is sent again") {
     prepare();
     RecordedStream& client = stream();
