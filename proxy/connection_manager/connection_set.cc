@@ -22,7 +22,6 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     codec_settings_.accept_http10 = http.accept_http10;
     codec_settings_.default_host_for_http10 = http.default_host_for_http10;
     codec_settings_.allow_absolute_url = http.allow_absolute_url;
-    codec_settings_.proxy_100_continue = http.proxy_100_continue;
     listens_on_any_ = is_any_address(config_.listen_address);
     wants_peer_ = http.use_remote_address || !config_.access_log.empty();
 }

@@ -62,6 +62,7 @@ void Stream::on_request_headers(http::HeaderMap& headers, http::Protocol protoco
     head_request_ = headers.get(HeaderId::method) == "HEAD";
     if (end_stream) note_request_complete();
     if (!admit(headers)) return;
+    if (headers.has(HeaderId::expect)) answer_expectation(headers, end_stream);
     handler_ = connection_->config().handlers.make_handler(*this);
     handler_->on_request_headers(headers, end_stream);
 }
@@ -99,6 +100,14 @@ bool Stream::admit(http::HeaderMap& headers) {
         return false;
     }
     return true;
+}
+
+// `expect: 100-continue` ends here; a client that cannot know interim answers gets none.
+void Stream::answer_expectation(http::HeaderMap& headers, bool end_stream) {
+    if (connection_->config().http->proxy_100_continue) return;
+    if (!has_token(headers.get(HeaderId::expect), "100-continue")) return;
+    headers.remove(HeaderId::expect);
+    if (!end_stream && info_.protocol != http::Protocol::http10) send_interim(100, no_headers_);
 }
 
 void Stream::note_request_complete() {

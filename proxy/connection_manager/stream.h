@@ -69,6 +69,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     void time_out(std::string_view text, std::string_view details);
     void touch();
     bool admit(http::HeaderMap& headers);
+    void answer_expectation(http::HeaderMap& headers, bool end_stream);
     void note_request_complete();
     void start_response(http::HeaderMap& headers, bool end_stream, bool local);
     void begin_response(http::HeaderMap& headers, bool local);
@@ -88,7 +89,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     network::Timer idle_timer_{&Stream::on_idle, this};
     network::Timer request_timer_{&Stream::on_request_timeout, this};
     http::StreamInfo info_;
-    http::HeaderMap no_headers_;  // of a request whose head was refused
+    http::HeaderMap no_headers_;  // empty
     http::HeaderMap local_reply_;
 };
 

@@ -17,7 +17,6 @@ struct Http1Settings {
     bool accept_http10 = false;    // else 426
     std::string_view default_host_for_http10;
     bool allow_absolute_url = true;
-    bool proxy_100_continue = false;  // else `Expect: 100-continue` is answered here and removed
 };
 
 // The codec writes to connection.write_buffer() and flushes once per event (head and body leave together). It must not

@@ -45,8 +45,8 @@ bool is_forbidden_trailer(HeaderId id) {
 // Fields that framing has to look at.
 constexpr std::array<bool, kWellKnownHeaders + 1> kExamined = [] {
     std::array<bool, kWellKnownHeaders + 1> table{};
-    for (const HeaderId id : {HeaderId::content_length, HeaderId::transfer_encoding, HeaderId::connection,
-                              HeaderId::host, HeaderId::expect}) {
+    for (const HeaderId id :
+         {HeaderId::content_length, HeaderId::transfer_encoding, HeaderId::connection, HeaderId::host}) {
         table[static_cast<size_t>(id)] = true;
     }
     return table;
@@ -240,8 +240,6 @@ HeadParser::Line HeadParser::accept_field(HeaderId id, std::string_view name, st
         // The host is known as `:authority`, whatever the protocol; that of an absolute target wins.
         if (!authority_from_url_) map.fields()[kAuthorityIndex].value = value;
         return Line::field;
-    } else if (kind_ == Kind::request && id == HeaderId::expect) {
-        head_.expect_continue = equals_ignoring_case(value, "100-continue");
     }
     map.add_view(id, name, value);
     return Line::field;

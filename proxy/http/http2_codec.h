@@ -26,7 +26,6 @@ struct Http2Settings {
     uint32_t initial_connection_window_size = 24 * 1024 * 1024;
     uint32_t hpack_table_size = 4096;  // both directions; 0: a connection's state has no table in it
     bool allow_connect = false;        // extended CONNECT (RFC 8441)
-    bool proxy_100_continue = false;   // else `expect: 100-continue` is answered here and removed
     bool secure = false;               // client: `:scheme` of a request that has none is https
 
     // What a stream may have written and not sent before its source is told to stop.

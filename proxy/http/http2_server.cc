@@ -108,11 +108,6 @@ bool ServerStream::on_head(bool end_stream) {
     head_received = true;
     if (end_stream) end_delivered = true;
     decoder_ = &server_->callbacks().on_new_stream(*this);
-    if (!end_stream && headers.has(HeaderId::expect) && !server_->settings().proxy_100_continue &&
-        headers.get(HeaderId::expect) == "100-continue") {
-        headers.remove(HeaderId::expect);
-        encode_interim(100, {});
-    }
     decoder_->on_request_headers(headers, Protocol::http2, end_stream);
     return true;
 }

@@ -159,7 +159,6 @@ std::string play(network::EventLoop& loop, uint8_t mode, std::string_view input,
     settings.enable_trailers = mode & 2;
     settings.accept_http10 = mode & 4;
     settings.allow_absolute_url = !(mode & 8);
-    settings.proxy_100_continue = mode & 16;
     if (mode & 32) settings.max_headers_bytes = 256;
     if (mode & 64) settings.max_headers_count = 4;
     if (mode & 1) {

@@ -10,3 +10,5 @@ with Client(proxy.port) as client:
     client.send(b'12345')
     expect(client.response().body, b'12345')
 expect('expect' in upstream.requests[0].headers, False)
+proxy.wait_stat('http.ingress.downstream_rq_1xx', 1)  # both answers count as completed, as in Envoy
+proxy.wait_stat('http.ingress.downstream_rq_completed', 2)

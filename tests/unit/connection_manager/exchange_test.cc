@@ -138,4 +138,32 @@ TEST_CASE_FIXTURE(Site, "a reset in mid-answer ends the connection and counts") 
     CHECK(http_counter("downstream_rq_tx_reset") == 1);
 }
 
+TEST_CASE_FIXTURE(Site, "expect: 100-continue is answered here and counted, or passed on") {
+    const auto post = [this](std::string_view version) {
+        Client client = connect();
+        stream = nullptr;
+        client.send("POST / HTTP/" + std::string(version) +
+                    "\r\nhost: a\r\nexpect: 100-Continue\r\ncontent-length: 1\r\n\r\n");
+        REQUIRE(run_until([&] { return stream != nullptr; }));
+        return client;
+    };
+    SUBCASE("answered") {
+        CHECK(post("1.1").receive() == "HTTP/1.1 100 Continue\r\n\r\n");
+        CHECK(seen.find("expect") == std::string::npos);
+        CHECK(http_counter("downstream_rq_1xx") == 1);
+        CHECK(http_counter("downstream_rq_completed") == 1);
+    }
+    SUBCASE("HTTP/1.0 knows no interim answers") {
+        http.accept_http10 = true;
+        CHECK(post("1.0").receive().empty());
+        CHECK(seen.find("expect") == std::string::npos);
+        CHECK(http_counter("downstream_rq_1xx") == 0);
+    }
+    SUBCASE("passed on") {
+        http.proxy_100_continue = true;
+        CHECK(post("1.1").receive().empty());
+        CHECK(seen.find("expect=100-Continue") != std::string::npos);
+    }
+}
+
 }  // namespace heirloom::connection_manager
