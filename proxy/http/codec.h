@@ -8,6 +8,8 @@
 // HTTP/1 has one stream at a time: a pipelined request is not parsed before the response to the one before it is
 // complete. HTTP/2 has many: each decoder hears of the end and the flow of its own stream. All of it belongs to the
 // worker's thread.
+//
+// An encoder is dead after the last callback of its decoder and after its own reset(): from then on no call to it.
 #pragma once
 
 #include <cstdint>
@@ -84,7 +86,7 @@ class ResponseEncoder {
 class ServerCallbacks {
   public:
     virtual ~ServerCallbacks() = default;
-    // A request begins. The encoder lives until the stream has ended both ways.
+    // A request begins. The encoder lives until its decoder had the last callback.
     virtual RequestDecoder& on_new_stream(ResponseEncoder& encoder) = 0;
     // Request and response of the current stream are complete; `reusable`: the connection may carry another one.
     // HTTP/2: some stream has ended, complete or not; its decoder was told before.
