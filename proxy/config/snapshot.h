@@ -28,7 +28,7 @@ struct AccessLogConfig {
 
 // --- routes
 struct RouteMatch {
-    enum class Kind { prefix, path };
+    enum class Kind { prefix, path, connect };  // connect: CONNECT and nothing else; the others never CONNECT
     Kind kind = Kind::prefix;
     std::string value;
     bool case_sensitive = true;

@@ -184,6 +184,7 @@ void ConnectionManager::close_idle() {
 // --- connection ------------------------------------------------------------------------------------------------------
 
 void ConnectionManager::on_end_of_stream() {
+    if (codec_->on_end_of_stream()) return;
     // A client that has gone half way does not wait for answers, says Envoy; what was answered still goes out.
     if (!stream_ && connection_.pending_write_bytes() > 0) return close_after_response();
     connection_.close(network::CloseReason::remote);

@@ -16,6 +16,7 @@ namespace heirloom::connection_manager {
 #define HEIRLOOM_HTTP_STATS(COUNTER, GAUGE, HISTOGRAM)         \
     COUNTER(downstream_cx_total)                               \
     COUNTER(downstream_cx_http1_total)                         \
+    COUNTER(downstream_cx_upgrades_total)                      \
     COUNTER(downstream_cx_destroy)                             \
     COUNTER(downstream_cx_destroy_local)                       \
     COUNTER(downstream_cx_destroy_remote)                      \
@@ -50,6 +51,7 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_flow_control_resumed_reading_total)     \
     GAUGE(downstream_cx_active)                                \
     GAUGE(downstream_cx_http1_active)                          \
+    GAUGE(downstream_cx_upgrades_active)                       \
     GAUGE(downstream_cx_http1_soft_drain)                      \
     GAUGE(downstream_rq_active)                                \
     HISTOGRAM(downstream_cx_length_ms)                         \

@@ -231,16 +231,10 @@ Refusal check_target(const HeaderMap& headers) {
     return {};
 }
 
-bool asks_for_upgrade(const HeaderMap& headers) {
-    if (!headers.has(HeaderId::upgrade) || !headers.has(HeaderId::connection)) return false;
-    return has_token(headers.get(HeaderId::connection), "upgrade") && !has_token(headers.get(HeaderId::upgrade), "h2c");
-}
-
 bool prepare_request(HeaderMap& headers, const ForwardingRules& rules, const shm::SocketAddress* peer, Random& random,
                      std::string& client) {
     if (!remove_nominated(headers)) return false;
     headers.remove(HeaderId::connection);
-    headers.remove(HeaderId::upgrade);
     keep_te_trailers(headers);
     headers.remove(HeaderId::keep_alive);
     headers.remove(HeaderId::proxy_connection);

@@ -28,15 +28,12 @@ struct Refusal {
 // Target and authority. REQUIRES: the codec has checked the syntax.
 Refusal check_target(const http::HeaderMap& headers);
 
-// An upgrade or CONNECT that this proxy would have to take part in (`h2c` is ignored, as HTTP says).
-bool asks_for_upgrade(const http::HeaderMap& headers);
-
 // `connection` without the tokens: does it hold `token` (lower case)?
 bool has_token(std::string_view list, std::string_view token);
 
-// Changes a request. `peer` null: unix socket or unknown. `client` receives "ip:port" of the trusted client when
-// x-forwarded-for names one that is not the peer. Returns false when `connection` names a field that must not be
-// dropped (the request is malformed).
+// Changes a request. `upgrade` stays: a codec lets it pass only where it asks for a tunnel. `peer` null: unix socket or
+// unknown. `client` receives "ip:port" of the trusted client when x-forwarded-for names one that is not the peer.
+// Returns false when `connection` names a field that must not be dropped (the request is malformed).
 bool prepare_request(http::HeaderMap& headers, const ForwardingRules& rules, const shm::SocketAddress* peer,
                      Random& random, std::string& client);
 

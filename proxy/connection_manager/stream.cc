@@ -22,6 +22,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     request_complete_ = false;
     response_complete_ = false;
     head_request_ = false;
+    tunnel_ = false;
 
     config.stats.http.downstream_rq_total.add();
     config.stats.http.downstream_rq_http1_total.add();
@@ -54,6 +55,18 @@ void Stream::touch() {
     if (idle_timeout_.count() > 0) idle_timer_.arm(loop().timers(), idle_timeout_);
 }
 
+void Stream::admit_tunnel() {
+    if (over() || std::exchange(tunnel_, true)) return;
+    connection_->config().stats.http.downstream_cx_upgrades_total.add();
+    connection_->config().stats.http.downstream_cx_upgrades_active.add();
+}
+
+void Stream::refuse_tunnel() {
+    if (over()) return;
+    connection_->config().stats.http.downstream_rq_ws_on_non_ws_route.add();
+    send_local_reply(403, "", "upgrade_failed", nullptr);
+}
+
 // --- request ---------------------------------------------------------------------------------------------------------
 
 void Stream::on_request_headers(http::HeaderMap& headers, http::Protocol protocol, bool end_stream) {
@@ -79,24 +92,10 @@ bool Stream::admit(http::HeaderMap& headers) {
         send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
         return false;
     }
-    if (headers.get(HeaderId::method) == "CONNECT") {
-        // No route of ours matches CONNECT. What follows on the connection is not HTTP.
-        connection_->announce_close();
-        info_.set_flag(ResponseFlag::no_route_found);
-        send_local_reply(404, "", "route_not_found", nullptr);
-        return false;
-    }
-    const bool upgrade = asks_for_upgrade(headers);
     const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->peer_address() : nullptr;
     if (!prepare_request(headers, {*config.http, config.own_address}, peer, config.random, info_.downstream_remote)) {
         config.stats.http.downstream_cx_protocol_error.add();
         refuse(400, text_of_refusal(400), "http1.connection_header_rejected");
-        return false;
-    }
-    if (upgrade) {
-        config.stats.http.downstream_rq_ws_on_non_ws_route.add();
-        connection_->announce_close();
-        send_local_reply(403, "", "upgrade_failed", nullptr);
         return false;
     }
     return true;
@@ -218,7 +217,7 @@ void Stream::send_local_reply(uint16_t status, std::string_view body, std::strin
 }
 
 void Stream::reset(http::StreamReset) {
-    if (over() || response_complete_) return;
+    if (over() || (response_complete_ && !tunnel_)) return;
     ConnectionManager& connection = *connection_;
     connection.config().stats.http.downstream_rq_tx_reset.add();
     finish();
@@ -285,6 +284,7 @@ void Stream::finish() {
     const ConnectionManagerConfig& config = connection.config();
     info_.end = config.loop.now();
     config.stats.http.downstream_rq_active.sub();
+    if (tunnel_) config.stats.http.downstream_cx_upgrades_active.sub();
     if (info_.response_code != 0) {
         const auto took = std::chrono::duration_cast<milliseconds>(*info_.end - info_.start);
         config.stats.http.downstream_rq_time.record(static_cast<uint64_t>(took.count()));

@@ -59,6 +59,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     bool response_flow_high() const override { return encoder_ && encoder_->above_high_watermark(); }
     http::BodyFlow& request_flow() override { return *this; }
     void set_idle_timeout(std::chrono::milliseconds timeout) override;
+    void admit_tunnel() override;
+    void refuse_tunnel() override;
 
   private:
     void pause_reading() override;
@@ -85,6 +87,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     bool request_complete_ = false;
     bool response_complete_ = false;
     bool head_request_ = false;
+    bool tunnel_ = false;  // admitted
     // Left armed when the stream is over: the next one that uses this object only moves the deadline, which is a store.
     network::Timer idle_timer_{&Stream::on_idle, this};
     network::Timer request_timer_{&Stream::on_request_timeout, this};

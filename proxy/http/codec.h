@@ -9,6 +9,12 @@
 // complete. HTTP/2 has many: each decoder hears of the end and the flow of its own stream. All of it belongs to the
 // worker's thread.
 //
+// Tunnels look the same for every protocol, as HTTP/1.1 has them. An upgrade is a request with the field `upgrade`,
+// accepted by 101; CONNECT is accepted by 2xx (HTTP/2 codecs translate extended CONNECT and its 200, RFC 8441). The
+// bodies are then the tunnel's bytes, and end_stream on one side finishes that side only. A request for a tunnel never
+// has end_stream when it comes by HTTP/1; answered by anything else it is an ordinary request whose rest is dropped.
+// Bytes that came early are delivered: their receiver holds them until the tunnel is open.
+//
 // An encoder is dead after the last callback of its decoder and after its own reset(): from then on no call to it.
 #pragma once
 
@@ -105,6 +111,8 @@ class ServerCodec {
     virtual ~ServerCodec() = default;
     // Parses the connection's read buffer as far as it may. Call on new bytes and when a stream has completed.
     virtual void dispatch() = 0;
+    // Remote FIN. True: a tunnel, of which it finished one side; the connection goes on.
+    virtual bool on_end_of_stream() { return false; }
     virtual void on_connection_closed() = 0;  // resets what is open
     virtual void on_write_buffer_high() = 0;
     virtual void on_write_buffer_low() = 0;
@@ -167,8 +175,8 @@ class ClientCodec {
     virtual RequestEncoder& new_stream(ResponseDecoder& decoder) = 0;
     virtual void dispatch() = 0;
     // Remote FIN: ends a response that is framed by close; one cut short is a protocol error; none at all a terminated
-    // connection. Then on_connection_closed().
-    virtual void on_end_of_stream() = 0;
+    // connection. Then on_connection_closed(), unless it returns true: a tunnel, of which it finished one side.
+    virtual bool on_end_of_stream() = 0;
     virtual void on_connection_closed(StreamReset reason) = 0;
     virtual void on_write_buffer_high() = 0;
     virtual void on_write_buffer_low() = 0;

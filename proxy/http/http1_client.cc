@@ -14,7 +14,7 @@ class Http1Client final : public ClientCodec, public RequestEncoder, private Htt
     // ClientCodec
     RequestEncoder& new_stream(ResponseDecoder& decoder) override;
     void dispatch() override { run(); }
-    void on_end_of_stream() override;
+    bool on_end_of_stream() override;
     void on_connection_closed(StreamReset reason) override;
     void on_write_buffer_high() override {
         if (decoder_) decoder_->on_request_flow_high();
@@ -38,6 +38,7 @@ class Http1Client final : public ClientCodec, public RequestEncoder, private Htt
     bool read_head();
     bool take_interim();
     bool begin_response();
+    bool begin_tunnel();
     bool receiving() const { return decoder_ != nullptr; }
     void take_body(network::Buffer& body, bool end_stream) { decoder_->on_response_body(body, end_stream); }
     void take_trailers() { decoder_->on_response_trailers(exchange_->trailers); }
@@ -52,6 +53,8 @@ class Http1Client final : public ClientCodec, public RequestEncoder, private Htt
     ClientCallbacks& callbacks_;
     ResponseDecoder* decoder_ = nullptr;
     bool head_request_ = false;
+    bool upgrade_asked_ = false;
+    bool connect_asked_ = false;
 };
 
 RequestEncoder& Http1Client::new_stream(ResponseDecoder& decoder) {
@@ -75,6 +78,7 @@ bool Http1Client::step() {
         case Incoming::trailers:
             return pauses_ == 0 && read_trailers();
         case Incoming::complete:
+            if (half_open()) return false;
             complete_stream();
             return true;
         case Incoming::refused:  // never of a response
@@ -98,8 +102,9 @@ bool Http1Client::read_head() {
 
 bool Http1Client::take_interim() {
     const uint16_t status = exchange_->parser.head().status;
+    if (status == 101 && upgrade_asked_) return begin_tunnel();
     if (status == 101 || out_ == Outgoing::none) {
-        fail();  // no upgrade was asked for; no answer before the request
+        fail();  // no upgrade was asked for, or no request
         return false;
     }
     decoder_->on_interim(status, exchange_->headers);
@@ -115,6 +120,9 @@ bool Http1Client::begin_response() {
         return false;
     }
     const MessageHead& head = exchange_->parser.head();
+    if (connect_asked_ && head.status / 100 == 2) return begin_tunnel();
+    // Answered otherwise: what the client meant for the tunnel would be read as a request.
+    if (out_ == Outgoing::waiting) out_ = Outgoing::complete;
     close_ = close_ || !head.keep_alive();
     BodyDecoder& body = exchange_->decoder;
     bool end_stream = false;
@@ -132,6 +140,21 @@ bool Http1Client::begin_response() {
     }
     in_ = end_stream ? Incoming::complete : Incoming::body;
     decoder_->on_response_headers(exchange_->headers, end_stream);
+    return true;
+}
+
+bool Http1Client::begin_tunnel() {
+    open_tunnel();
+    exchange_->decoder.start_until_close();
+    in_ = Incoming::body;
+    // Fields of a body mean nothing here (RFC 9110 9.3.6).
+    exchange_->headers.remove(HeaderId::content_length);
+    if (out_ == Outgoing::complete) {
+        connection_.finish_writing();
+    } else {
+        out_ = Outgoing::body;
+    }
+    decoder_->on_response_headers(exchange_->headers, false);
     return true;
 }
 
@@ -156,18 +179,22 @@ void Http1Client::complete_stream() {
     callbacks_.on_stream_complete(reusable);
 }
 
-void Http1Client::on_end_of_stream() {
-    if (finished_ || in_ == Incoming::none) return;
+bool Http1Client::on_end_of_stream() {
+    if (finished_ || in_ == Incoming::none) return false;
+    if (tunnel_ && in_ == Incoming::complete) return true;
     const bool whole = in_ == Incoming::body && exchange_->decoder.until_close();
     if (!whole) {
         // A response cut short is a broken one; without a byte of it the connection has just ended.
         const bool begun = in_ != Incoming::head || !connection_.read_buffer().empty();
-        return begun ? fail() : on_connection_closed(StreamReset::connection_terminated);
+        begun ? fail() : on_connection_closed(StreamReset::connection_terminated);
+        return false;
     }
     busy_ = true;
     end_body();
-    if (!finished_) complete_stream();
+    const bool goes_on = half_open() && !finished_;
+    if (!goes_on && !finished_) complete_stream();
     busy_ = false;
+    return goes_on;
 }
 
 void Http1Client::on_connection_closed(StreamReset reason) {
@@ -181,6 +208,8 @@ void Http1Client::message_written(bool end) {
     if (busy_) return;
     if (end) {
         connection_.flush();
+        // In a tunnel this may have been the end of both sides.
+        if (tunnel_ && !finished_ && in_ == Incoming::complete) run();
     } else {
         connection_.flush_later();
     }
@@ -191,10 +220,16 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
     out_ = Outgoing::body;
     const std::string_view method = headers.get(HeaderId::method);
     head_request_ = method == "HEAD";
+    upgrade_asked_ = headers.has(HeaderId::upgrade);
+    connect_asked_ = method == "CONNECT";
 
     BodyFraming framing = BodyFraming::chunked;
     uint64_t length = 0;
-    if (end_stream) {
+    if (upgrade_asked_ || connect_asked_) {
+        framing = BodyFraming::until_close;
+        close_ = true;  // no request follows one that may have become a tunnel
+        out_ = Outgoing::waiting;
+    } else if (end_stream) {
         // No length where no body is expected (RFC 9110 8.6).
         const bool expects_body = method == "POST" || method == "PUT" || method == "PATCH";
         framing = expects_body ? BodyFraming::length : BodyFraming::none;
@@ -210,6 +245,7 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
     writer.put(" HTTP/1.1\r\n");
     writer.put_line("host", headers.get(HeaderId::authority));
     writer.put_fields(headers);
+    if (upgrade_asked_) writer.put("connection: Upgrade\r\n");
     if (framing == BodyFraming::chunked) {
         writer.put("transfer-encoding: chunked\r\n");
     } else if (framing == BodyFraming::length) {
@@ -225,7 +261,7 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
 void Http1Client::reset(StreamReset) {
     if (!decoder_) return;
     decoder_ = nullptr;
-    if (in_ == Incoming::complete) return;  // the exchange is over; only the request may be cut short
+    if (in_ == Incoming::complete && !tunnel_) return;  // the exchange is over; only the request may be cut short
     finished_ = true;
     in_ = Incoming::none;
     connection_.close();

@@ -32,6 +32,7 @@ void read_connection_tokens(std::string_view value, MessageHead& head) {
         while (!token.empty() && is_blank(token.back())) token.remove_suffix(1);
         if (equals_ignoring_case(token, "close")) head.connection_close = true;
         if (equals_ignoring_case(token, "keep-alive")) head.connection_keep_alive = true;
+        if (equals_ignoring_case(token, "upgrade")) head.connection_upgrade = true;
     }
 }
 

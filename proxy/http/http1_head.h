@@ -23,6 +23,7 @@ struct MessageHead {
     bool has_content_length = false;
     bool connection_close = false;
     bool connection_keep_alive = false;
+    bool connection_upgrade = false;
     uint64_t content_length = 0;
 
     bool keep_alive() const { return !connection_close && (protocol == Protocol::http11 || connection_keep_alive); }

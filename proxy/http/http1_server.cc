@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The downstream side: one request at a time, its response beside it on the same connection.
+#include <algorithm>
+
 #include "proxy/http/http1_chars.h"
 #include "proxy/http/http1_codec.h"
 #include "proxy/http/http1_side.h"
@@ -7,6 +9,12 @@
 
 namespace heirloom::http {
 namespace {
+
+bool names_h2c(std::string_view list) {
+    constexpr std::string_view kName = "h2c";
+    const auto same = [](char a, char b) { return (a | 0x20) == b; };
+    return std::search(list.begin(), list.end(), kName.begin(), kName.end(), same) != list.end();
+}
 
 constexpr size_t kBacklogLimit = 64 * 1024;  // bytes read ahead while a response is under way
 constexpr std::chrono::milliseconds kNoLinger{0};
@@ -18,6 +26,7 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
 
     // ServerCodec
     void dispatch() override { run(); }
+    bool on_end_of_stream() override;
     void on_connection_closed() override;
     void on_write_buffer_high() override {}  // the connection manager tells the stream itself
     void on_write_buffer_low() override {}
@@ -39,6 +48,7 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
     bool step();
     bool read_head();
     bool begin_request();
+    bool asks_for_tunnel();
     bool wait_for_response();
     bool receiving() const { return decoder_ && out_ != Outgoing::complete; }
     void take_body(network::Buffer& body, bool end_stream) { decoder_->on_request_body(body, end_stream); }
@@ -48,16 +58,19 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
     void message_written(bool end);
     BodyFraming choose_framing(const HeaderMap& headers, bool end_stream, uint16_t status, uint64_t& length);
 
+    bool opens_tunnel(uint16_t status) const;
+
     ServerCallbacks& callbacks_;
     RequestDecoder* decoder_ = nullptr;
     Protocol protocol_ = Protocol::http11;
     bool backlog_paused_ = false;
+    bool tunnel_asked_ = false;
 };
 
 // One piece of progress; false when there is none without more bytes or a response.
 bool Http1Server::step() {
     if (finished_ || connection_.closing()) return false;
-    if (exchange_ && out_ == Outgoing::complete) {
+    if (exchange_ && out_ == Outgoing::complete && !half_open()) {
         complete_stream();
         return !finished_;
     }
@@ -101,16 +114,30 @@ bool Http1Server::begin_request() {
     const MessageHead& head = exchange_->parser.head();
     protocol_ = head.protocol;
     close_ = close_ || !head.keep_alive();
-    if (head.chunked) {
+    tunnel_asked_ = head.connect || (exchange_->headers.has(HeaderId::upgrade) && asks_for_tunnel());
+    if (tunnel_asked_) {
+        exchange_->decoder.start_until_close();
+    } else if (head.chunked) {
         exchange_->decoder.start_chunked();
     } else {
         exchange_->decoder.start_length(head.content_length);
     }
-    const bool end_stream = !head.chunked && head.content_length == 0;
+    const bool end_stream = !head.chunked && head.content_length == 0 && !tunnel_asked_;
     in_ = end_stream ? Incoming::complete : Incoming::body;
     decoder_ = &callbacks_.on_new_stream(*this);
     decoder_->on_request_headers(exchange_->headers, protocol_, end_stream);
     return true;
+}
+
+// An upgrade that cannot be is ignored, as a server may: HTTP/1.0, h2c (RFC 9113 3.1), and behind a body, where nobody
+// could tell from outside when the tunnel begins.
+bool Http1Server::asks_for_tunnel() {
+    const MessageHead& head = exchange_->parser.head();
+    HeaderMap& headers = exchange_->headers;
+    const bool possible = head.connection_upgrade && head.protocol == Protocol::http11 && !head.chunked &&
+                          head.content_length == 0 && !names_h2c(headers.get(HeaderId::upgrade));
+    if (!possible) headers.remove(HeaderId::upgrade);
+    return possible;
 }
 
 // Pipelined requests wait in the read buffer; when there are many, in the socket.
@@ -145,6 +172,17 @@ void Http1Server::complete_stream() {
     callbacks_.on_stream_complete(reusable);
 }
 
+bool Http1Server::on_end_of_stream() {
+    if (!tunnel_ || finished_) return false;
+    if (in_ == Incoming::body) {
+        busy_ = true;
+        end_body();
+        busy_ = false;
+        run();
+    }
+    return true;
+}
+
 void Http1Server::on_connection_closed() {
     finished_ = true;
     if (RequestDecoder* decoder = std::exchange(decoder_, nullptr)) {
@@ -160,7 +198,7 @@ void Http1Server::message_written(bool end) {
         return;
     }
     connection_.flush();
-    if (!exchange_ || finished_) return;
+    if (!exchange_ || finished_ || half_open()) return;
     // Guarded like dispatch(), which the owner is likely to call now.
     busy_ = true;
     complete_stream();
@@ -179,6 +217,11 @@ void Http1Server::encode_interim(uint16_t status, const HeaderMap& headers) {
     writer.put_fields(headers);
     writer.finish();
     if (!busy_) connection_.flush();
+}
+
+bool Http1Server::opens_tunnel(uint16_t status) const {
+    if (!tunnel_asked_) return false;
+    return exchange_->parser.head().connect ? status / 100 == 2 : status == 101;
 }
 
 BodyFraming Http1Server::choose_framing(const HeaderMap& headers, bool end_stream, uint16_t status, uint64_t& length) {
@@ -200,9 +243,14 @@ void Http1Server::encode_headers(const HeaderMap& headers, bool end_stream, bool
     uint16_t status = 0;
     for (const char c : digits.substr(0, 3)) status = static_cast<uint16_t>(status * 10 + (c - '0'));
     uint64_t length = 0;
-    const BodyFraming framing = choose_framing(headers, end_stream, status, length);
+    const bool tunnel = opens_tunnel(status);
+    const BodyFraming framing = tunnel ? BodyFraming::until_close : choose_framing(headers, end_stream, status, length);
     exchange_->encoder.start(framing, length);
-    if (close_connection || framing == BodyFraming::until_close || in_ != Incoming::complete) close_ = true;
+    if (tunnel) {
+        open_tunnel();
+    } else if (close_connection || framing == BodyFraming::until_close || in_ != Incoming::complete) {
+        close_ = true;
+    }
 
     HeadWriter writer(connection_.write_buffer(), headers, kHeadExtra);
     writer.put(protocol_ == Protocol::http10 ? "HTTP/1.0 " : "HTTP/1.1 ");
@@ -225,7 +273,9 @@ void Http1Server::encode_headers(const HeaderMap& headers, bool end_stream, bool
             writer.put_line("content-length", headers.get(HeaderId::content_length));
         }
     }
-    if (close_) {
+    if (tunnel) {
+        if (status == 101) writer.put("connection: Upgrade\r\n");
+    } else if (close_) {
         writer.put("connection: close\r\n");
     } else if (protocol_ == Protocol::http10) {
         writer.put("connection: keep-alive\r\n");

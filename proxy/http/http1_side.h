@@ -26,7 +26,8 @@ class Http1Side : public BodyFlow {
 
   protected:
     enum class Incoming : uint8_t { none, head, body, trailers, complete, refused };
-    enum class Outgoing : uint8_t { none, body, complete };
+    // waiting: a tunnel was asked for; nothing goes out until it is open.
+    enum class Outgoing : uint8_t { none, waiting, body, complete };
     static constexpr size_t kHeadExtra = 160;  // of a head: its first line and the framing lines
 
     Http1Side(network::Connection& connection, const Http1Settings& settings)
@@ -138,9 +139,18 @@ class Http1Side : public BodyFlow {
         }
     }
 
+    // Both sides are raw bytes from now on, each until its FIN. No other exchange follows.
+    void open_tunnel() {
+        tunnel_ = true;
+        close_ = true;
+    }
+    // The message that came is over and so, in a tunnel, is the one that goes out, or the other way round.
+    bool half_open() const { return tunnel_ && (in_ != Incoming::complete || out_ != Outgoing::complete); }
+
     void end_message(const HeaderMap* trailers) {
         if (!exchange_->encoder.finish(connection_.write_buffer(), trailers)) close_ = true;
         out_ = Outgoing::complete;
+        if (tunnel_) connection_.finish_writing();
         side().message_written(true);
     }
 
@@ -153,6 +163,7 @@ class Http1Side : public BodyFlow {
     bool finished_ = false;  // the connection is over for this codec
     bool busy_ = false;      // inside run()
     bool again_ = false;     // run() was called meanwhile
+    bool tunnel_ = false;
     uint32_t pauses_ = 0;
 
   private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The upstream side of HTTP/2: many requests at a time, as many as the peer allows.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "proxy/http/http2_session.h"
@@ -47,6 +48,7 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     }
 
   private:
+    std::string upgrade_;  // what was asked for
     Http2Client* client_ = nullptr;
     ResponseDecoder* decoder_ = nullptr;
 };
@@ -65,7 +67,7 @@ class Http2Client final : public ClientCodec, public Http2Session {
         return *stream;
     }
     void dispatch() override { dispatch_input(); }
-    void on_end_of_stream() override {}  // the end of the connection tells the streams
+    bool on_end_of_stream() override { return false; }  // the end of the connection tells the streams
     void on_connection_closed(StreamReset reason) override { close_streams(reason); }
     void on_write_buffer_high() override {}
     void on_write_buffer_low() override { write_buffer_low(); }
@@ -93,6 +95,8 @@ class Http2Client final : public ClientCodec, public Http2Session {
 
 void ClientStream::encode_headers(const HeaderMap& request, bool end_stream) {
     if (head_sent || reset_here || client_->over()) return;
+    upgrade_ = request.get(HeaderId::upgrade);
+    connect = !upgrade_.empty() || request.get(HeaderId::method) == "CONNECT";
     FieldList& fields = client_->field_list();
     list_request(request, client_->settings().secure, fields);
     send_head(fields, end_stream);
@@ -111,6 +115,7 @@ bool ClientStream::on_head(bool end_stream) {
         headers.clear();
         return true;
     }
+    if (connect) tunnel_open = read_connect_response(headers, upgrade_);
     head_received = true;
     if (end_stream) end_delivered = true;
     if (decoder_) decoder_->on_response_headers(headers, end_stream);

@@ -92,6 +92,26 @@ bool complete_request_head(HeaderMap& headers) {
     return true;
 }
 
+bool read_connect(HeaderMap& headers) {
+    if (headers.get(HeaderId::method) != "CONNECT") return false;
+    const HeaderField* protocol = headers.find(kProtocol);
+    if (!protocol) return true;
+    headers.add_view(HeaderId::connection, name_of(HeaderId::connection), "Upgrade");
+    headers.add_copy(HeaderId::upgrade, headers.find(kProtocol)->value);
+    headers.remove(kProtocol);
+    headers.set(HeaderId::method, "GET");
+    return true;
+}
+
+bool read_connect_response(HeaderMap& headers, std::string_view upgrade) {
+    if (status_of(headers) / 100 != 2) return false;
+    headers.remove(HeaderId::content_length);
+    if (upgrade.empty()) return true;
+    headers.set(HeaderId::status, "101");
+    headers.set(HeaderId::upgrade, upgrade);
+    return true;
+}
+
 uint16_t status_of(const HeaderMap& headers) {
     uint16_t status = 0;
     for (const char c : headers.get(HeaderId::status).substr(0, 3)) {
@@ -103,23 +123,23 @@ uint16_t status_of(const HeaderMap& headers) {
 void list_request(const HeaderMap& headers, bool secure, FieldList& out) {
     out.clear();
     const std::string_view method = headers.get(HeaderId::method);
-    const HeaderField* protocol = headers.find(kProtocol);
-    put(out, HeaderId::method, method);
+    const std::string_view protocol = headers.get(HeaderId::upgrade);
+    put(out, HeaderId::method, protocol.empty() ? method : std::string_view("CONNECT"));
     if (headers.has(HeaderId::authority)) put(out, HeaderId::authority, headers.get(HeaderId::authority));
-    if (method != "CONNECT" || protocol) {
+    if (method != "CONNECT") {
         const std::string_view scheme = headers.get(HeaderId::scheme);
         put(out, HeaderId::scheme, scheme.empty() ? std::string_view(secure ? "https" : "http") : scheme);
         put(out, HeaderId::path, headers.get(HeaderId::path));
     }
-    if (protocol) put(out, kProtocol, protocol->value, true);
-    put_fields(headers, true, out);
+    if (!protocol.empty()) put(out, kProtocol, protocol, true);
+    put_fields(headers, protocol.empty() && method != "CONNECT", out);
 }
 
-void list_response(const HeaderMap& headers, FieldList& out) {
+void list_response(const HeaderMap& headers, bool tunnel, FieldList& out) {
     out.clear();
-    put(out, HeaderId::status, headers.get(HeaderId::status));
     const uint16_t status = status_of(headers);
-    put_fields(headers, status >= 200 && status != 204, out);
+    put(out, HeaderId::status, status == 101 ? std::string_view("200") : headers.get(HeaderId::status));
+    put_fields(headers, status >= 200 && status != 204 && !tunnel, out);
 }
 
 void list_interim(uint16_t status, const HeaderMap& headers, FieldList& out) {

@@ -29,6 +29,11 @@ class FieldCollector {
 
 // Puts `host` into `:authority` and joins the cookie fields. False: malformed.
 bool complete_request_head(HeaderMap& headers);
+// Extended CONNECT becomes what a tunnel looks like everywhere here: `upgrade` holds what `:protocol` said. Returns
+// whether the request is a CONNECT, plain or extended.
+bool read_connect(HeaderMap& headers);
+// The answer to one: a 2xx to an upgrade becomes 101, as codec.h has it. Returns whether the tunnel is open.
+bool read_connect_response(HeaderMap& headers, std::string_view upgrade);
 // Three digits.
 uint16_t status_of(const HeaderMap& headers);
 
@@ -36,7 +41,8 @@ uint16_t status_of(const HeaderMap& headers);
 // out, and each field that a receiver would have to refuse.
 using FieldList = std::vector<nghttp2_nv>;
 void list_request(const HeaderMap& headers, bool secure, FieldList& out);
-void list_response(const HeaderMap& headers, FieldList& out);
+// `tunnel`: it accepts a CONNECT; 101 is written as 200.
+void list_response(const HeaderMap& headers, bool tunnel, FieldList& out);
 void list_interim(uint16_t status, const HeaderMap& headers, FieldList& out);
 void list_trailers(const HeaderMap& trailers, FieldList& out);
 

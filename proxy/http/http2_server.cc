@@ -105,6 +105,7 @@ void Http2Server::finish_draining() {
 
 bool ServerStream::on_head(bool end_stream) {
     if (!complete_request_head(headers)) return false;
+    connect = read_connect(headers);
     head_received = true;
     if (end_stream) end_delivered = true;
     decoder_ = &server_->callbacks().on_new_stream(*this);
@@ -124,7 +125,9 @@ void ServerStream::encode_interim(uint16_t status, const HeaderMap& interim) {
 void ServerStream::encode_headers(const HeaderMap& response, bool end_stream, bool) {
     if (head_sent || reset_here || closed || server_->over()) return;
     FieldList& fields = server_->field_list();
-    list_response(response, fields);
+    const uint16_t status = status_of(response);
+    tunnel_open = connect && (status == 101 || status / 100 == 2);
+    list_response(response, tunnel_open, fields);
     send_head(fields, end_stream);
 }
 

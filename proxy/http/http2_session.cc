@@ -352,7 +352,7 @@ void Http2Session::note_frame(const uint8_t* frame, size_t length) {
 
 void Http2Session::note_end_sent(Http2Stream& stream) {
     stream.local_end_sent = true;
-    if (side_ == Side::server && !stream.remote_ended) {
+    if (side_ == Side::server && !stream.remote_ended && !stream.tunnel_open) {
         nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
     }
 }

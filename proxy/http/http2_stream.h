@@ -65,9 +65,11 @@ class Http2Stream : public BodyFlow {
     bool deferred = false;  // the library waits for bytes of `out`
     bool remote_reset = false;
     bool reset_here = false;
-    bool oversized = false;  // its head
-    bool refused = false;    // never begun
-    bool closed = false;     // the library has forgotten it
+    bool oversized = false;    // its head
+    bool connect = false;      // a request for a tunnel: CONNECT, plain or extended
+    bool tunnel_open = false;  // and accepted: each side ends by itself
+    bool refused = false;      // never begun
+    bool closed = false;       // the library has forgotten it
     bool retired = false;
     bool queued = false;  // for delivery
 

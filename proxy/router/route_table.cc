@@ -29,7 +29,10 @@ constexpr size_t kInlineAuthority = 320;
 }  // namespace
 
 bool matches(const config::RouteMatch& match, std::string_view path) {
+    if ((path.data() == nullptr) != (match.kind == config::RouteMatch::Kind::connect)) return false;
     switch (match.kind) {
+        case config::RouteMatch::Kind::connect:
+            return true;
         case config::RouteMatch::Kind::prefix:
             if (path.size() < match.value.size()) return false;
             return equal(path.substr(0, match.value.size()), match.value, match.case_sensitive);

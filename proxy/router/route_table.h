@@ -23,7 +23,7 @@ struct RouteMatched {
     uint32_t index = 0;                                       // of the route, counted over all virtual hosts
 };
 
-// Does `match` take `path` (as in `:path`, query included)?
+// Does `match` take `path` (as in `:path`, query included)? `path` without data: a CONNECT, which has none.
 bool matches(const config::RouteMatch& match, std::string_view path);
 
 class RouteTable {
@@ -34,7 +34,8 @@ class RouteTable {
     // Routes of all virtual hosts: what `index` counts.
     uint32_t route_count() const { return route_count_; }
 
-    // The result lives as long as the table. `authority` may be empty, in any case, with a port.
+    // The result lives as long as the table. `authority` may be empty, in any case, with a port. `path` as in
+    // matches().
     RouteMatched find(std::string_view authority, std::string_view path) const;
 
   private:

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/router/router_filter.h"
 
+#include <strings.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -55,6 +57,15 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     const RouteMatched matched = context_.table->find(headers.get(HeaderId::authority), headers.get(HeaderId::path));
     http::StreamInfo& info = stream_.info();
     if (matched.virtual_host) info.virtual_host = matched.virtual_host->name;
+    const bool connect = headers.get(HeaderId::method) == "CONNECT";
+    if (connect || headers.has(HeaderId::upgrade)) {
+        // A CONNECT that no route takes is not found rather than forbidden.
+        const bool settled = connect && !matched.route;
+        tunnel_ = connect ? Tunnel::connect : Tunnel::upgrade;
+        const config::ForwardAction* const forward =
+            matched.route && matched.route->forward ? &*matched.route->forward : nullptr;
+        if (!settled && !settle_tunnel(connect ? "connect" : headers.get(HeaderId::upgrade), forward)) return;
+    }
     if (!matched.route) {
         context_.stats.no_route.add();
         info.set_flag(ResponseFlag::no_route_found);
@@ -65,8 +76,49 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     action_ = &*matched.route->forward;
     rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
     if (action_->idle_timeout) stream_.set_idle_timeout(*action_->idle_timeout);
-    if (end_stream) complete_request();
+    if (end_stream) {
+        complete_request();
+    } else if (tunnel_ != Tunnel::none) {
+        arm_route_timer();  // of the handshake
+    }
     forward(matched.index);
+}
+
+// The route's word is last, then the connection manager's. False: the client was told.
+bool RouterFilter::settle_tunnel(std::string_view kind, const config::ForwardAction* action) {
+    const auto find = [kind](const std::vector<config::UpgradeConfig>& from) {
+        return std::find_if(from.begin(), from.end(), [kind](const config::UpgradeConfig& one) {
+            return one.type.size() == kind.size() && ::strncasecmp(one.type.data(), kind.data(), kind.size()) == 0;
+        });
+    };
+    bool allowed = false;
+    if (const auto here = find(context_.config->upgrades); here != context_.config->upgrades.end()) {
+        allowed = here->enabled;
+    }
+    if (action) {
+        if (const auto here = find(action->upgrades); here != action->upgrades.end()) allowed = here->enabled;
+    }
+    if (allowed) {
+        stream_.admit_tunnel();
+        return true;
+    }
+    done_ = true;
+    stream_.refuse_tunnel();
+    return false;
+}
+
+bool RouterFilter::opens_tunnel(uint16_t status) const {
+    switch (tunnel_) {
+        case Tunnel::upgrade:
+            return status == 101;
+        case Tunnel::connect:
+            return status / 100 == 2;
+        case Tunnel::none:
+        case Tunnel::open:
+        case Tunnel::refused:
+            return false;
+    }
+    return false;
 }
 
 void RouterFilter::answer_here(const config::RouteConfig& route) {
@@ -137,11 +189,12 @@ void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::Upstrea
     encoder_ = &encoder;
     transport_ = &transport;
     stream_.info().upstream_local = transport.local_address();
-    const bool end_stream = request_complete_ && held_.empty() && !trailers_;
+    const bool tunnel = tunnel_ != Tunnel::none;
+    const bool end_stream = request_complete_ && held_.empty() && !trailers_ && !tunnel;
     const uint32_t attempt = attempt_;
     encoder.encode_headers(*headers_, end_stream);
     // Encoding may have ended the attempt, or begun another.
-    if (!encoder_ || attempt != attempt_) return;
+    if (!encoder_ || attempt != attempt_ || tunnel) return;
     if (end_stream) {
         stream_.info().upstream_request_end = stream_.loop().now();
         return;
@@ -158,26 +211,32 @@ void RouterFilter::send_held_body() {
     }
     if (encoder_ && attempt == attempt_) {
         if (trailers_) encoder_->encode_trailers(*trailers_);
-        if (request_complete_) stream_.info().upstream_request_end = stream_.loop().now();
+        if (request_complete_) end_upstream_request();
     }
     if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
 }
 
 void RouterFilter::on_request_body(network::Buffer& data, bool end_stream) {
     if (end_stream) complete_request();
-    if (encoder_) {
-        remember(data);
-        encoder_->encode_body(data, end_stream);
-        if (end_stream) stream_.info().upstream_request_end = stream_.loop().now();
-    } else if (ticket_) {
+    if (done_ || tunnel_ == Tunnel::refused || (!encoder_ && !ticket_)) {
+        data.clear();  // answered already
+    } else if (!encoder_ || tunnel_ == Tunnel::upgrade || tunnel_ == Tunnel::connect) {
         held_.move_from(data);
         if (held_.size() > kHeldBytes && !holding_) {
             holding_ = true;
             stream_.request_flow().pause_reading();
         }
     } else {
-        data.clear();  // answered already
+        remember(data);
+        encoder_->encode_body(data, end_stream);
+        if (end_stream) end_upstream_request();
     }
+}
+
+void RouterFilter::end_upstream_request() {
+    stream_.info().upstream_request_end = stream_.loop().now();
+    // In a tunnel the upstream's side may have ended before.
+    if (tunnel_ == Tunnel::open && response_ended_) leave_upstream();
 }
 
 void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
@@ -191,7 +250,11 @@ void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
 void RouterFilter::complete_request() {
     request_complete_ = true;
     request_complete_at_ = stream_.loop().now();
-    if (action_ && !done_ && action_->timeout.count() > 0) route_timer_.arm(stream_.loop().timers(), action_->timeout);
+    if (action_ && !done_ && tunnel_ == Tunnel::none) arm_route_timer();
+}
+
+void RouterFilter::arm_route_timer() {
+    if (action_->timeout.count() > 0) route_timer_.arm(stream_.loop().timers(), action_->timeout);
 }
 
 milliseconds RouterFilter::since_request() const {
@@ -241,19 +304,31 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     replay_.clear();
     info.upstream_response_start = stream_.loop().now();
     info.response_code_details = "via_upstream";
-    count_response(read_status(headers));
+    const uint16_t status = read_status(headers);
+    count_response(status);
     if (retrying_) {
         cluster_->stats().upstream_rq_retry_success.add();
         end_retry();
     }
     if (request_complete_ && !context_.config->suppress_envoy_headers)
         set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
+    const bool opens = opens_tunnel(status);
+    if (opens) {
+        tunnel_ = Tunnel::open;
+        replayable_ = false;
+        route_timer_.cancel();
+    } else if (tunnel_ != Tunnel::none) {
+        tunnel_ = Tunnel::refused;
+        held_.clear();
+        if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
+    }
     if (end_stream) {
         finish_response();
     } else if (stream_.response_flow_high()) {
         on_response_flow_high();
     }
     stream_.send_headers(headers, end_stream);
+    if (opens && encoder_) send_held_body();
 }
 
 void RouterFilter::on_response_body(network::Buffer& data, bool end_stream) {
@@ -267,15 +342,18 @@ void RouterFilter::on_response_trailers(http::HeaderMap& trailers) {
 }
 
 void RouterFilter::finish_response() {
-    done_ = true;
-    route_timer_.cancel();
     stream_.info().upstream_response_end = stream_.loop().now();
     if (request_complete_) {
         cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()));
+    } else if (tunnel_ == Tunnel::open) {
+        response_ended_ = true;  // the client's side goes on
+        return;
     } else {
         // Answered before the request was over: the rest of it has no reader.
         encoder_->reset(StreamReset::local);
     }
+    done_ = true;
+    route_timer_.cancel();
     leave_upstream();
 }
 
@@ -300,8 +378,10 @@ bool RouterFilter::repeat() {
     retrying_ = true;
     leave_upstream();
     cluster_->stats().upstream_rq_retry.add();
-    held_.clear();
-    held_.move_from(replay_);
+    if (tunnel_ == Tunnel::none) {
+        held_.clear();
+        held_.move_from(replay_);
+    }
     replayable_ = false;
     start_attempt(true);
     return true;

@@ -6,11 +6,14 @@
 // Bodies pass through as the buffers move; a slow side pauses the other by BodyFlow. The route timeout starts when the
 // request is complete.
 //
+// A tunnel (http/codec.h) is a request whose body is held until the upstream has accepted it; from then on each side
+// ends by itself and the route timeout, which ran for the handshake, does not apply.
+//
 // One retry is made without being configured, because only this proxy can know that it is safe: a connection from the
 // pool was closed by the upstream before it answered anything (typically its idle timeout, at the moment of our
 // request). It is repeated on a fresh connection, when the method is idempotent (RFC 9110 9.2.2) or nothing of the
-// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes). The cluster's max_retries
-// bounds how many there are at a time.
+// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes). The cluster's
+// max_retries bounds how many there are at a time.
 #pragma once
 
 #include <memory>
@@ -67,6 +70,9 @@ class RouterFilter final : public http::StreamHandler,
     void start_attempt(bool fresh);
     void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
     void send_held_body();
+    void end_upstream_request();
+    bool settle_tunnel(std::string_view kind, const config::ForwardAction* action);
+    bool opens_tunnel(uint16_t status) const;
     void remember(const network::Buffer& data);
     void complete_request();
     bool may_repeat(http::StreamReset reason) const;
@@ -80,6 +86,7 @@ class RouterFilter final : public http::StreamHandler,
     void release_request_flow();
     void count_response(uint16_t status);
     std::chrono::milliseconds since_request() const;
+    void arm_route_timer();
     static void on_route_timeout(void* self);
 
     RouterContext& context_;
@@ -100,10 +107,12 @@ class RouterFilter final : public http::StreamHandler,
     uint32_t request_pauses_ = 0;
     bool request_complete_ = false;
     bool response_started_ = false;
-    bool replayable_ = true;  // replay_ holds all that was sent of the body
-    bool retrying_ = false;   // holds a unit of the cluster's max_retries
-    bool holding_ = false;    // held_ is full: the client waits
-    bool done_ = false;       // nothing more is expected from upstream
+    bool replayable_ = true;       // replay_ holds all that was sent of the body
+    bool retrying_ = false;        // holds a unit of the cluster's max_retries
+    bool holding_ = false;         // held_ is full: the client waits
+    bool response_ended_ = false;  // of an open tunnel whose other side goes on
+    bool done_ = false;            // nothing more is expected from upstream
+    enum class Tunnel : uint8_t { none, upgrade, connect, open, refused } tunnel_ = Tunnel::none;
 };
 
 }  // namespace heirloom::router

@@ -65,7 +65,7 @@ void PooledConnection::on_connected() {
 void PooledConnection::on_data() { codec_->dispatch(); }
 
 void PooledConnection::on_end_of_stream() {
-    codec_->on_end_of_stream();
+    if (codec_->on_end_of_stream()) return;
     if (!closed()) connection_->close(network::CloseReason::remote);
 }
 

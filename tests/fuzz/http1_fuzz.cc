@@ -77,6 +77,8 @@ struct Transport : network::ConnectionCallbacks {
 struct Server : Transport, ServerCallbacks {
     RequestForwarder<Server> decoder{*this};
     ResponseEncoder* encoder = nullptr;
+    bool accept_tunnels = false;
+    bool tunnel = false;
     explicit Server(network::EventLoop& event_loop) : Transport(event_loop) {}
     RequestDecoder& on_new_stream(ResponseEncoder& response) override {
         encoder = &response;
@@ -86,12 +88,27 @@ struct Server : Transport, ServerCallbacks {
     void on_request_headers(HeaderMap& headers, Protocol, bool end_stream) {
         story += "<" + text_of(headers) + ">";
         if (headers.get(HeaderId::method).empty()) std::abort();
-        if (end_stream) answer("200");
+        const bool connect = headers.get(HeaderId::method) == "CONNECT";
+        if (!connect && !headers.has(HeaderId::upgrade)) {
+            if (end_stream) answer("200");
+            return;
+        }
+        if (end_stream) std::abort();
+        if (!accept_tunnels) return answer("403");
+        tunnel = true;
+        HeaderMap map;
+        map.add_copy(HeaderId::status, connect ? "200" : "101");
+        encoder->encode_headers(map, false, false);
     }
     void on_request_body(network::Buffer& data, bool end_stream) {
         body += data.to_string();
         data.clear();
-        if (end_stream) answer("200");
+        if (!end_stream) return;
+        if (!tunnel) return answer("200");
+        story += "<tunnel " + body + ">";
+        network::Buffer echo;
+        echo.append(body);
+        encoder->encode_body(echo, true);
     }
     void on_request_trailers(HeaderMap& trailers) {
         story += "<" + text_of(trailers) + ">";
@@ -168,16 +185,26 @@ std::string play(network::EventLoop& loop, uint8_t mode, std::string_view input,
         request.add_copy(HeaderId::method, mode & 128 ? "HEAD" : "GET");
         request.add_copy(HeaderId::path, "/");
         request.add_copy(HeaderId::authority, "a");
-        codec->new_stream(client.decoder).encode_headers(request, true);
+        const bool tunnel = mode & 16;
+        if (tunnel) request.add_copy(HeaderId::upgrade, "websocket");
+        RequestEncoder& encoder = codec->new_stream(client.decoder);
+        encoder.encode_headers(request, !tunnel);
         client.feed(*codec, input, cutter);
-        if (!client.over) codec->on_end_of_stream();
+        if (!client.over && codec->on_end_of_stream()) {
+            network::Buffer last;
+            last.append("last");
+            encoder.encode_body(last, true);
+            client.drain();
+        }
         if (!client.over) std::abort();
         return client.story + client.written;
     }
     if (mode & 128) settings.default_host_for_http10 = "default";
     Server server(loop);
+    server.accept_tunnels = mode & 16;
     const auto codec = make_http1_server(*server.connection, server, settings);
     server.feed(*codec, input, cutter);
+    if (!server.connection->closing()) codec->on_end_of_stream();
     codec->on_connection_closed();
     server.drain();
     return server.story + server.written;

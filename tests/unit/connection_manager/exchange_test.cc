@@ -98,16 +98,71 @@ TEST_CASE_FIXTURE(Site, "unusable input is refused with Envoy's words, closed, f
     CHECK(over == 0);
 }
 
-TEST_CASE_FIXTURE(Site, "an upgrade is refused with 403 and a close, h2c is not asked for") {
-    answer_all();
-    Client upgrading = connect();
-    upgrading.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
-    REQUIRE(run_until([&] { return upgrading.at_end(); }));
-    CHECK(upgrading.has("HTTP/1.1 403 Forbidden\r\n"));
+TEST_CASE_FIXTURE(Site, "a tunnel that the handler refuses: 403 and a close") {
+    on_request = [](http::DownstreamStream& to, http::HeaderMap&, bool) { to.refuse_tunnel(); };
     Client client = connect();
-    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
-    REQUIRE(run_until([&] { return client.has("HTTP/1.1 200 OK\r\n"); }));
-    CHECK(seen.find("upgrade") == std::string::npos);
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    CHECK(client.has("HTTP/1.1 403 Forbidden\r\n"));
+    CHECK(client.has("connection: close\r\n"));
+    CHECK(http_counter("downstream_rq_ws_on_non_ws_route") == 1);
+    CHECK(http_counter("downstream_cx_upgrades_total") == 0);
+}
+
+TEST_CASE_FIXTURE(Site, "a tunnel: both ways, each side ends by itself, then the connection") {
+    std::string early;
+    on_request = [&](http::DownstreamStream& to, http::HeaderMap&, bool end_stream) {
+        CHECK_FALSE(end_stream);
+        to.admit_tunnel();
+        response.clear();
+        response.add_copy(http::HeaderId::status, "101");
+        response.add_copy(http::HeaderId::upgrade, "websocket");
+        to.send_headers(response, false);
+    };
+    Client client = connect();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\nup");
+    REQUIRE(run_until([&] { return body == "up"; }));
+    CHECK(seen.find("upgrade=websocket;") != std::string::npos);
+    CHECK(seen.find("connection=") == std::string::npos);
+    CHECK(client.has("HTTP/1.1 101 Switching Protocols\r\n"));
+    CHECK(client.has("connection: Upgrade\r\n"));
+    CHECK(client.has("upgrade: websocket\r\n"));
+    CHECK_FALSE(client.has("content-length"));
+    CHECK(gauge("http.in.downstream_cx_upgrades_active") == 1);
+    bool request_over = false;
+    on_request_end = [&](http::DownstreamStream&) { request_over = true; };
+    client.finish();
+    REQUIRE(run_until([&] { return request_over; }));
+    CHECK(over == 0);
+    network::Buffer data;
+    data.append("down");
+    stream->send_body(data, true);
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    CHECK(client.received.ends_with("\r\n\r\ndown"));
+    CHECK(over == 1);
+    CHECK(gauge("http.in.downstream_cx_upgrades_active") == 0);
+    CHECK(http_counter("downstream_cx_upgrades_total") == 1);
+    CHECK(http_counter("downstream_rq_rx_reset") == 0);
+}
+
+TEST_CASE_FIXTURE(Site, "a tunnel in which nothing moves is cut by the idle timeout") {
+    http.stream_idle_timeout = milliseconds(30);
+    on_request = [&](http::DownstreamStream& to, http::HeaderMap&, bool) {
+        to.admit_tunnel();
+        response.clear();
+        response.add_copy(http::HeaderId::status, "200");
+        to.send_headers(response, false);
+        network::Buffer nothing;
+        to.send_body(nothing, true);  // the upstream's side is over already
+    };
+    Client client = connect();
+    client.send("CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n");
+    REQUIRE(run_until([&] { return over == 1; }));
+    CHECK(client.has("HTTP/1.1 200 OK\r\n"));
+    CHECK_FALSE(client.has("content-length"));
+    CHECK_FALSE(client.has("connection"));
+    CHECK(http_counter("downstream_rq_idle_timeout") == 1);
+    REQUIRE(run_until([&] { return client.at_end(); }));
 }
 
 TEST_CASE_FIXTURE(Site, "a local reply to HEAD tells the length and has no body") {

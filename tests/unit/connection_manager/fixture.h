@@ -34,6 +34,7 @@ class Client {
         }
     }
     void leave() { fd_.reset(); }
+    void finish() { ::shutdown(fd_.get(), SHUT_WR); }
     bool has(std::string_view text) { return receive().find(text) != std::string::npos; }
     bool at_end() { return receive(), ended; }
 

@@ -114,7 +114,6 @@ TEST_CASE("what belongs to an HTTP/1 connection stays behind") {
     for (const auto& [name, value] : {std::pair{"connection", "keep-alive"},
                                       {"keep-alive", "5"},
                                       {"transfer-encoding", "chunked"},
-                                      {"upgrade", "h2c"},
                                       {"host", "other"},
                                       {"te", "gzip"},
                                       {"te", "trailers"},

@@ -31,6 +31,16 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
         handler_->on_request_body(data, end_stream);
         CHECK(data.empty());
     }
+    void ask_for_tunnel(std::string_view upgrade) {
+        if (upgrade.empty()) {
+            headers_.add_copy(http::HeaderId::method, "CONNECT");
+            headers_.add_copy(http::HeaderId::authority, "a.com:1");
+        } else {
+            headers_.add_copy(http::HeaderId::upgrade, upgrade);
+            return request("GET", "/", false);
+        }
+        handler_->on_request_headers(headers_, false);
+    }
     // The client leaves, or the stream is over.
     void end() {
         if (std::exchange(ended_, true)) return;
@@ -72,6 +82,8 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     bool request_complete() const override { return request_complete_; }
     bool response_flow_high() const override { return false; }
     http::BodyFlow& request_flow() override { return *this; }
+    void admit_tunnel() override { ++admitted; }
+    void refuse_tunnel() override { send_local_reply(403, "", "upgrade_failed", nullptr); }
     void set_idle_timeout(std::chrono::milliseconds timeout) override { idle_timeout = timeout; }
     void pause_reading() override { ++pauses; }
     void resume_reading() override { --pauses; }
@@ -85,6 +97,7 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     bool complete = false;
     bool local = false;
     int interims = 0;
+    int admitted = 0;
     int pauses = 0;
     std::optional<http::StreamReset> was_reset;
     std::optional<std::chrono::milliseconds> idle_timeout;
@@ -128,6 +141,7 @@ struct RouterFixture : upstream::LoopFixture {
         worker = manager->make_worker(*loop, 0);
         auto with = std::make_shared<config::HttpConnectionManagerConfig>();
         with->suppress_envoy_headers = suppress;
+        with->upgrades = upgrades;
         config::VirtualHostConfig host;
         host.name = "all";
         host.domains = {"*"};
@@ -150,6 +164,7 @@ struct RouterFixture : upstream::LoopFixture {
     upstream::ScriptedUpstream server;
     config::ClusterConfig cluster;
     config::RouteConfig route;
+    std::vector<config::UpgradeConfig> upgrades;
     bool empty_cluster = false;
     bool suppress = false;
     std::unique_ptr<upstream::ClusterManager> manager;
