@@ -47,6 +47,10 @@ class AdminStream : public http::StreamHandler {
         target_ = headers.get(HeaderId::path);
         method_ = headers.get(HeaderId::method);
         is_form_ = headers.get(HeaderId::content_type).starts_with("application/x-www-form-urlencoded");
+        if (method_ == "CONNECT" || headers.has(HeaderId::upgrade)) {
+            answered_ = true;
+            return stream_.refuse_tunnel();
+        }
         if (end_stream) respond();
     }
 
