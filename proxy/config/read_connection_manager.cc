@@ -27,6 +27,7 @@ void read_common_options(const HttpProtocolOptions& message, const Path& path, H
                          Problems& problems) {
     READ_DURATION(message, idle_timeout, path, problems, config.idle_timeout);
     READ_DURATION(message, max_connection_duration, path, problems, config.max_connection_duration);
+    READ_DURATION(message, max_stream_duration, path, problems, config.max_stream_duration);
     READ_WRAPPED(message, max_headers_count, config.max_headers_count);
     READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
     if (config.max_headers_count == 0) problems.error(path.field("max_headers_count"), "must be at least 1");
@@ -106,6 +107,7 @@ std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(const
     config->preserve_external_request_id = message.preserve_external_request_id();
     config->always_set_request_id_in_response = message.always_set_request_id_in_response();
     config->proxy_100_continue = message.proxy_100_continue();
+    config->upgrades = read_upgrades(message.upgrade_configs(), path, problems);
     read_timeouts(message, path, *config, problems);
     read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), *config,
                         problems);

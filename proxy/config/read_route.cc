@@ -16,13 +16,6 @@ using RouteMessage = envoy::config::route::v3::RouteAction;
 
 constexpr size_t kMaxDirectResponseBody = 4096;  // Envoy's max_direct_response_body_size_bytes
 
-std::string lower_case(std::string text) {
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-}
-
 config::RouteMatch read_match(const RouteMatch& message, const Path& path, Problems& problems) {
     config::RouteMatch match;
     switch (message.path_specifier_case()) {
@@ -34,8 +27,11 @@ config::RouteMatch read_match(const RouteMatch& message, const Path& path, Probl
             match.kind = config::RouteMatch::Kind::path;
             match.value = message.path();
             break;
+        case RouteMatch::kConnectMatcher:
+            match.kind = config::RouteMatch::Kind::connect;
+            break;
         case RouteMatch::PATH_SPECIFIER_NOT_SET:
-            problems.error(path, "one of prefix, path is required");
+            problems.error(path, "one of prefix, path, connect_matcher is required");
             break;
     }
     READ_WRAPPED(message, case_sensitive, match.case_sensitive);
@@ -73,6 +69,14 @@ struct TableContext {
     bool validate_clusters;
 };
 
+void read_stream_duration(const RouteMessage::MaxStreamDuration& message, const Path& path, ForwardAction& action,
+                          Problems& problems) {
+    READ_DURATION(message, max_stream_duration, path, problems, action.max_stream_duration);
+    READ_DURATION(message, grpc_timeout_header_max, path, problems, action.grpc_timeout_max);
+    READ_DURATION(message, grpc_timeout_header_offset, path, problems, action.grpc_timeout_offset);
+    action.timeout = Milliseconds(0);  // a route has one way or the other
+}
+
 ForwardAction read_forward(const RouteMessage& message, const Path& path, const TableContext& table) {
     Problems& problems = table.context.problems;
     ForwardAction action;
@@ -85,6 +89,10 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     action.cluster_not_found_status = not_found_status(message.cluster_not_found_response_code());
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
+    action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
+    if (message.has_max_stream_duration()) {
+        read_stream_duration(message.max_stream_duration(), path.field("max_stream_duration"), action, problems);
+    }
     if (!message.prefix_rewrite().empty()) {
         check_header_value(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
         action.prefix_rewrite = message.prefix_rewrite();

@@ -87,4 +87,11 @@ std::string read_data_source(const envoy::config::core::v3::DataSource& message,
     return bytes;
 }
 
+std::string lower_case(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
 }  // namespace heirloom::config

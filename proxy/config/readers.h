@@ -53,6 +53,25 @@ std::string read_data_source(const envoy::config::core::v3::DataSource& message,
 // May go out as (part of) a header value or a path: no control characters.
 void check_header_value(const std::string& value, const Path& path, Problems& problems);
 void require_text(const std::string& value, const Path& path, Problems& problems);  // not empty
+std::string lower_case(std::string text);
+// The upgrade_configs of a route or a connection manager: the messages differ and mean the same.
+template <class List>
+std::vector<UpgradeConfig> read_upgrades(const List& list, const Path& path, Problems& problems) {
+    std::vector<UpgradeConfig> upgrades;
+    for (int i = 0; i < list.size(); ++i) {
+        const Path type = path.item("upgrade_configs", static_cast<size_t>(i)).field("upgrade_type");
+        UpgradeConfig& upgrade = upgrades.emplace_back();
+        upgrade.type = lower_case(list[i].upgrade_type());
+        require_text(upgrade.type, type, problems);
+        if (list[i].has_enabled()) upgrade.enabled = list[i].enabled().value();
+        for (int before = 0; before < i; ++before) {
+            if (upgrades[static_cast<size_t>(before)].type == upgrade.type) {
+                problems.error(type, "Error: multiple upgrade configs with the same name: '" + upgrade.type + "'");
+            }
+        }
+    }
+    return upgrades;
+}
 
 // --- read_address.cc
 // Where to listen. `unix_mode` gets pipe.mode.

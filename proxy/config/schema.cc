@@ -37,8 +37,9 @@ const std::vector<NotHere> kNotHere = {
     {"envoy.config.endpoint.v3.Endpoint.address/pipe", {"mode"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
-     {"max_headers_count", "max_connection_duration"}},
-    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options", {"max_headers_count", "max_connection_duration"}},
+     {"max_headers_count", "max_connection_duration", "max_stream_duration"}},
+    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options",
+     {"max_headers_count", "max_connection_duration", "max_stream_duration"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
      {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
     {"envoy.config.cluster.v3.Cluster.http_protocol_options",

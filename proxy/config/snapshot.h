@@ -66,7 +66,7 @@ struct ForwardAction {
     // A request's grpc-timeout limits the stream, to at most this (0: to what it says); none: it limits nothing.
     std::optional<Milliseconds> grpc_timeout_max;
     Milliseconds grpc_timeout_offset{0};
-    Milliseconds max_stream_duration{0};  // 0: none
+    std::optional<Milliseconds> max_stream_duration;  // replaces the connection manager's; 0: none
 };
 
 struct RouteConfig {

@@ -46,6 +46,7 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_rq_timeout)                             \
     COUNTER(downstream_rq_header_timeout)                      \
     COUNTER(downstream_rq_idle_timeout)                        \
+    COUNTER(downstream_rq_max_duration_reached)                \
     COUNTER(downstream_rq_ws_on_non_ws_route)                  \
     COUNTER(downstream_flow_control_paused_reading_total)      \
     COUNTER(downstream_flow_control_resumed_reading_total)     \

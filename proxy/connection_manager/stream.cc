@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/connection_manager/stream.h"
 
+#include <algorithm>
+
 #include "proxy/connection_manager/connection_set.h"
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/connection_manager/local_reply.h"
@@ -38,6 +40,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
         info_.downstream_local = connection.local_address();
     }
     set_idle_timeout(config.http->stream_idle_timeout);
+    if (config.http->max_stream_duration.count() > 0) set_max_duration(config.http->max_stream_duration);
     if (config.http->request_timeout.count() > 0) {
         request_timer_.arm(config.loop.timers(), config.http->request_timeout);
     }
@@ -49,6 +52,12 @@ void Stream::set_idle_timeout(milliseconds timeout) {
     idle_timeout_ = timeout;
     if (timeout.count() == 0) idle_timer_.cancel();
     touch();
+}
+
+void Stream::set_max_duration(milliseconds limit) {
+    if (limit.count() == 0) return duration_timer_.cancel();
+    const auto used = std::chrono::duration_cast<milliseconds>(loop().now() - info_.start);
+    duration_timer_.arm(loop().timers(), std::max(limit - used, milliseconds(1)));
 }
 
 void Stream::touch() {
@@ -267,6 +276,13 @@ void Stream::on_request_timeout(void* self) {
     stream.time_out("request timeout", "request_overall_timeout");
 }
 
+void Stream::on_max_duration(void* self) {
+    auto& stream = *static_cast<Stream*>(self);
+    if (stream.over()) return;
+    stream.connection_->config().stats.http.downstream_rq_max_duration_reached.add();
+    stream.time_out("downstream duration timeout", "max_duration_timeout");
+}
+
 void Stream::time_out(std::string_view text, std::string_view details) {
     send_local_reply(request_complete_ ? 504 : 408, text, details, nullptr);
 }
@@ -295,6 +311,7 @@ void Stream::finish() {
         config.access_log.log({info_, *request_headers_, response_headers_, response_trailers_});
     }
     request_timer_.cancel();
+    if (duration_timer_.armed()) duration_timer_.cancel();
     connection_ = nullptr;
     encoder_ = nullptr;
     request_headers_ = &no_headers_;

@@ -59,6 +59,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     bool response_flow_high() const override { return encoder_ && encoder_->above_high_watermark(); }
     http::BodyFlow& request_flow() override { return *this; }
     void set_idle_timeout(std::chrono::milliseconds timeout) override;
+    void set_max_duration(std::chrono::milliseconds limit) override;
     void admit_tunnel() override;
     void refuse_tunnel() override;
 
@@ -68,6 +69,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
 
     static void on_idle(void* self);
     static void on_request_timeout(void* self);
+    static void on_max_duration(void* self);
     void time_out(std::string_view text, std::string_view details);
     void touch();
     bool admit(http::HeaderMap& headers);
@@ -90,6 +92,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     bool tunnel_ = false;  // admitted
     // Left armed when the stream is over: the next one that uses this object only moves the deadline, which is a store.
     network::Timer idle_timer_{&Stream::on_idle, this};
+    network::Timer duration_timer_{&Stream::on_max_duration, this};
     network::Timer request_timer_{&Stream::on_request_timeout, this};
     http::StreamInfo info_;
     http::HeaderMap no_headers_;  // empty

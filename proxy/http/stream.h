@@ -40,6 +40,8 @@ class DownstreamStream {
     virtual BodyFlow& request_flow() = 0;
     // Replaces the connection manager's stream_idle_timeout for this stream (a route may); 0: none.
     virtual void set_idle_timeout(std::chrono::milliseconds) {}
+    // Replaces the connection manager's max_stream_duration; counted from the stream's begin; 0: none.
+    virtual void set_max_duration(std::chrono::milliseconds) {}
     // The request asks for a tunnel (codec.h) and the configuration allows it / does not: then 403. Exactly one of the
     // two before any answer; counts.
     virtual void admit_tunnel() {}

@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "proxy/router/rewrite.h"
+#include "proxy/router/stream_duration.h"
 #include "proxy/router/upstream_failure.h"
 
 namespace heirloom::router {
@@ -75,6 +76,9 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     if (!matched.route->forward) return answer_here(*matched.route);
     action_ = &*matched.route->forward;
     rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
+    const milliseconds otherwise = context_.config->max_stream_duration;
+    if (action_->grpc_timeout_max || action_->max_stream_duration || otherwise.count() > 0)
+        stream_.set_max_duration(limit_stream(headers, *action_, otherwise));
     if (action_->idle_timeout) stream_.set_idle_timeout(*action_->idle_timeout);
     if (end_stream) {
         complete_request();

@@ -11,5 +11,6 @@ from .client import Client, Response, get, request
 from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, stdout_log, to_yaml,
                      virtual_host, write_config)
 from .programs import BUILD, TMP, FastUpstream, Load, Program, Proxy, Supervisor, binary, validate
-from .upstream import Request, Upstream, answer, chunked, close, echo, raw, reset, silent
+from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,
+                       tunnel_echo)
 from .waiting import expect, expect_in, expect_true, needs_root, skip, wait_for

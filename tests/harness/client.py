@@ -40,6 +40,10 @@ class Client:
     def close(self):
         self.socket.close()
 
+    def finish(self):
+        """FIN: nothing more will be sent; what the peer sends is still read."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
 
@@ -77,7 +81,7 @@ class Client:
         headers = [(name.lower(), value.strip()) for name, value in (line.split(':', 1) for line in lines[1:] if line)]
         response = Response(int(status), reason.strip(), headers)
         fields = response.headers
-        if head_only or response.status in (204, 304) or response.status < 200:
+        if head_only or response.status in (204, 304) or response.status < 200:  # 101: the rest is the tunnel's
             return response
         if fields.get('transfer-encoding', '').endswith('chunked'):
             while size := int(self.until(b'\r\n').split(b';')[0], 16):

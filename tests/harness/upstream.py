@@ -154,6 +154,27 @@ def echo(request, connection):
                                ('x-seen', seen)]) + request.body)
 
 
+SWITCHING = b'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n'
+UPGRADE = b'GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\n'
+
+
+def tunnel_echo(last=b'bye'):
+    """Grants upgrades and CONNECT, then says all in capitals until the client's FIN, and has a last word."""
+    def respond(request, connection):
+        if request.method != 'CONNECT' and 'upgrade' not in request.headers:
+            return answer()(request, connection)
+        connection.send(head(200, []) if request.method == 'CONNECT' else SWITCHING)
+        while True:
+            connection.send(connection.input.upper())
+            connection.input = b''
+            try:
+                connection.fill()
+            except Gone:
+                connection.send(last)
+                raise
+    return respond
+
+
 def chunked(*parts, trailers=(), gate=None):
     """Sends the parts as chunks; waits for the gate after the first."""
     def respond(_, connection):

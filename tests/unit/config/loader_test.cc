@@ -271,6 +271,25 @@ TEST_CASE("unknown fields may be allowed, unknown types not") {
           "envoy.config.cluster.v3.Cluster");
 }
 
+TEST_CASE("upgrades, CONNECT and the duration of streams") {
+    const auto snapshot = load_valid("tunnels.yaml");
+    const HttpConnectionManagerConfig& http = *snapshot->listeners.at(0).http;
+    CHECK(http.max_stream_duration == 90s);
+    REQUIRE(http.upgrades.size() == 2);
+    CHECK(http.upgrades[0].type == "websocket");
+    CHECK(http.upgrades[0].enabled);
+    CHECK(http.upgrades[1].type == "connect");
+    CHECK_FALSE(http.upgrades[1].enabled);
+    const auto& routes = http.routes.virtual_hosts.at(0).routes;
+    CHECK(routes.at(0).match.kind == RouteMatch::Kind::connect);
+    CHECK(routes[0].forward->upgrades.at(0).type == "connect");
+    CHECK_FALSE(routes[0].forward->max_stream_duration.has_value());
+    CHECK(routes.at(1).forward->grpc_timeout_max == 5s);
+    CHECK(routes[1].forward->grpc_timeout_offset == 100ms);
+    CHECK(routes[1].forward->timeout == 0ms);  // with durations there is no route timeout, as in Envoy
+    CHECK(routes.at(2).forward->max_stream_duration == 0ms);
+}
+
 TEST_CASE("at most twenty problems are told, and the number of the others") {
     std::string text = "static_resources:\n  clusters:\n";
     for (int i = 0; i < 50; ++i) text += "  - {}\n";

@@ -98,6 +98,36 @@ TEST_CASE_FIXTURE(Site, "unusable input is refused with Envoy's words, closed, f
     CHECK(over == 0);
 }
 
+TEST_CASE_FIXTURE(Site,
+                  "max_stream_duration: 504, 408 while the request is not complete; the handler may set another") {
+    http.max_stream_duration = milliseconds(20);
+    std::string_view head = kGet;
+    std::string_view expected = "HTTP/1.1 504 Gateway Timeout\r\n";
+    SUBCASE("the connection manager's") {}
+    SUBCASE("in the middle of the request") {
+        head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n";
+        expected = "HTTP/1.1 408 Request Timeout\r\n";
+    }
+    SUBCASE("the handler's") {
+        http.max_stream_duration = milliseconds(60'000);
+        on_request = [](http::DownstreamStream& to, http::HeaderMap&, bool) { to.set_max_duration(milliseconds(20)); };
+    }
+    Client client = connect();
+    client.send(head);
+    REQUIRE(run_until([&] { return client.has("downstream duration timeout"); }));
+    CHECK(client.has(expected));
+    CHECK(http_counter("downstream_rq_max_duration_reached") == 1);
+}
+
+TEST_CASE_FIXTURE(Site, "a handler may take the duration away") {
+    http.max_stream_duration = milliseconds(20);
+    on_request = [](http::DownstreamStream& to, http::HeaderMap&, bool) { to.set_max_duration(milliseconds(0)); };
+    Client client = connect();
+    client.send(kGet);
+    run_for(milliseconds(60));
+    CHECK(over == 0);
+}
+
 TEST_CASE_FIXTURE(Site, "a tunnel that the handler refuses: 403 and a close") {
     on_request = [](http::DownstreamStream& to, http::HeaderMap&, bool) { to.refuse_tunnel(); };
     Client client = connect();

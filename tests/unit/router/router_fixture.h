@@ -82,6 +82,7 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     bool request_complete() const override { return request_complete_; }
     bool response_flow_high() const override { return false; }
     http::BodyFlow& request_flow() override { return *this; }
+    void set_max_duration(std::chrono::milliseconds limit) override { max_duration = limit; }
     void admit_tunnel() override { ++admitted; }
     void refuse_tunnel() override { send_local_reply(403, "", "upgrade_failed", nullptr); }
     void set_idle_timeout(std::chrono::milliseconds timeout) override { idle_timeout = timeout; }
@@ -100,7 +101,7 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     int admitted = 0;
     int pauses = 0;
     std::optional<http::StreamReset> was_reset;
-    std::optional<std::chrono::milliseconds> idle_timeout;
+    std::optional<std::chrono::milliseconds> idle_timeout, max_duration;
 
   private:
     void finished(bool end_stream) {
