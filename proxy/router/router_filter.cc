@@ -265,14 +265,14 @@ milliseconds RouterFilter::since_request() const {
     return std::chrono::duration_cast<milliseconds>(stream_.loop().now() - request_complete_at_);
 }
 
-// Keeps a copy for the repetition; only a re-used connection may need one.
+// Keeps a copy for the repetition.
 void RouterFilter::remember(const network::Buffer& data) {
     if (!replayable_ || data.empty()) return;
     std::array<iovec, 16> pieces;
     const int count = data.fill_iovec(pieces.data(), static_cast<int>(pieces.size()));
     size_t bytes = 0;
     for (int i = 0; i < count; ++i) bytes += pieces[static_cast<size_t>(i)].iov_len;
-    if (!transport_->reused() || replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
+    if (replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
         replayable_ = false;
         replay_.clear();
         return;
@@ -367,7 +367,9 @@ void RouterFilter::on_stream_reset(StreamReset reason) {
 }
 
 bool RouterFilter::may_repeat(StreamReset reason) const {
-    if (reason != StreamReset::connection_terminated || response_started_ || attempt_ > 1 || !transport_) return false;
+    if (response_started_ || attempt_ > 1 || !transport_) return false;
+    if (reason == StreamReset::remote_refused) return replayable_;
+    if (reason != StreamReset::connection_terminated) return false;
     if (!transport_->reused() || !transport_->nothing_received() || !replayable_) return false;
     return is_idempotent(headers_->get(HeaderId::method)) || transport_->nothing_sent();
 }

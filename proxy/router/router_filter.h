@@ -9,11 +9,12 @@
 // A tunnel (http/codec.h) is a request whose body is held until the upstream has accepted it; from then on each side
 // ends by itself and the route timeout, which ran for the handshake, does not apply.
 //
-// One retry is made without being configured, because only this proxy can know that it is safe: a connection from the
-// pool was closed by the upstream before it answered anything (typically its idle timeout, at the moment of our
-// request). It is repeated on a fresh connection, when the method is idempotent (RFC 9110 9.2.2) or nothing of the
-// request had reached the socket, and what was sent of its body is still at hand (kReplayBytes). The cluster's
-// max_retries bounds how many there are at a time.
+// One retry is made without being configured, because only this proxy can know that it is safe, if what was sent of the
+// body is still at hand (kReplayBytes) and on a fresh connection:
+//   - a connection from the pool was closed by the upstream before it answered anything (typically its idle timeout, at
+//     the moment of our request), and the method is idempotent (RFC 9110 9.2.2) or nothing had reached the socket
+//   - the upstream said that it has not looked at the request: REFUSED_STREAM, or GOAWAY with a smaller stream id
+// The cluster's max_retries bounds how many there are at a time.
 #pragma once
 
 #include <memory>

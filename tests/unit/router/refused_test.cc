@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams that an HTTP/2 upstream refuses: it has not looked at them, so they are asked once more.
+#include "tests/unit/router/router_fixture.h"
+
+namespace heirloom::router {
+
+using http::ResponseFlag;
+using http::StreamReset;
+
+namespace {
+
+// A cluster whose streams are in the test's hands.
+struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters {
+    struct Stream final : http::RequestEncoder, http::BodyFlow, upstream::UpstreamTransport {
+        explicit Stream(http::ResponseDecoder& to) : decoder(to) {}
+        void encode_headers(const http::HeaderMap&, bool end_stream) override { ended = end_stream; }
+        void encode_body(network::Buffer& data, bool end_stream) override {
+            body += data.to_string();
+            data.clear();
+            ended = end_stream;
+        }
+        void encode_trailers(const http::HeaderMap&) override { ended = true; }
+        void reset(StreamReset) override {}
+        http::BodyFlow& response_flow() override { return *this; }
+        void pause_reading() override {}
+        void resume_reading() override {}
+        const shm::SocketAddress& local_address() override { return address; }
+        bool reused() const override { return false; }
+        bool nothing_sent() const override { return false; }
+        bool nothing_received() const override { return false; }
+        http::ResponseDecoder& decoder;
+        shm::SocketAddress address;
+        std::string body;
+        bool ended = false;
+    };
+
+    explicit ScriptedCluster(upstream::WorkerClusters& around) : real(*around.find("up")) {}
+    upstream::WorkerCluster* find(std::string_view) override { return this; }
+    void close_idle() override {}
+    const config::ClusterConfig& config() const override { return real.config(); }
+    const upstream::ClusterStats& stats() const override { return real.stats(); }
+    upstream::EndpointLease choose() override { return real.choose(); }
+    upstream::Acquired acquire(const upstream::EndpointLease&, http::ResponseDecoder& decoder, upstream::PoolCallbacks&,
+                               bool wants_fresh) override {
+        fresh = wants_fresh;
+        streams.push_back(std::make_unique<Stream>(decoder));
+        upstream::Acquired acquired;
+        acquired.encoder = streams.back().get();
+        acquired.transport = streams.back().get();
+        return acquired;
+    }
+    bool take_retry() override { return real.take_retry(); }
+    void give_back_retry() override { real.give_back_retry(); }
+    upstream::WorkerCluster& real;
+    std::vector<std::unique_ptr<Stream>> streams;
+    bool fresh = false;
+};
+
+struct RefusedFixture : RouterFixture {
+    RefusedFixture() {
+        forward();
+        open();
+        scripted = std::make_unique<ScriptedCluster>(*worker);
+        auto with = std::make_shared<config::HttpConnectionManagerConfig>();
+        config::VirtualHostConfig host;
+        host.name = "all";
+        host.domains = {"*"};
+        host.routes.push_back(route);
+        with->routes.virtual_hosts.push_back(host);
+        factory = make_router(with, RouteTable::compile(with), make_router_stats(*registrar, "in"), *scripted);
+    }
+    ~RefusedFixture() {
+        streams.clear();
+        factory.reset();
+    }
+    void refuse(size_t index) { scripted->streams.at(index)->decoder.on_stream_reset(StreamReset::remote_refused); }
+    std::unique_ptr<ScriptedCluster> scripted;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(RefusedFixture, "a refused stream is asked once more, whatever the method, with its body") {
+    RecordedStream& client = stream();
+    client.request("POST", "/", false);
+    client.body("one", false);
+    refuse(0);
+    REQUIRE(scripted->streams.size() == 2);
+    CHECK(scripted->fresh);
+    CHECK(scripted->streams[1]->body == "one");
+    client.body("two", true);
+    CHECK(scripted->streams[1]->body == "onetwo");
+    CHECK(scripted->streams[1]->ended);
+    http::HeaderMap answer;
+    answer.add_copy(http::HeaderId::status, "200");
+    scripted->streams[1]->decoder.on_response_headers(answer, true);
+    CHECK(client.status == "200");
+    CHECK(client.info().upstream_attempts == 2);
+    CHECK(stat("upstream_rq_retry_success") == 1);
+}
+
+TEST_CASE_FIXTURE(RefusedFixture, "refused again") {
+    RecordedStream& client = stream();
+    client.request("GET", "/");
+    refuse(0);
+    refuse(1);
+    CHECK(scripted->streams.size() == 2);
+    CHECK(client.status == "503");
+    CHECK(client.text.ends_with("retried and the latest reset reason: remote refused stream reset"));
+    CHECK(client.flag(ResponseFlag::upstream_remote_reset));
+    CHECK(client.details() == "upstream_reset_before_response_started{remote_refused_stream_reset}");
+}
+
+TEST_CASE_FIXTURE(RefusedFixture, "not when too much of the body is gone") {
+    RecordedStream& client = stream();
+    client.request("POST", "/", false);
+    client.body(std::string(50'000, 'x'), false);
+    refuse(0);
+    CHECK(scripted->streams.size() == 1);
+    CHECK(client.status == "503");
+}
+
+TEST_CASE_FIXTURE(RefusedFixture, "another reset is not repeated: the upstream may have done something") {
+    RecordedStream& client = stream();
+    client.request("GET", "/");
+    scripted->streams[0]->decoder.on_stream_reset(StreamReset::remote);
+    CHECK(scripted->streams.size() == 1);
+    CHECK(client.status == "503");
+    CHECK(client.flag(ResponseFlag::upstream_remote_reset));
+}
+
+}  // namespace heirloom::router
