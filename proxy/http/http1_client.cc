@@ -243,7 +243,7 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
     writer.put(" ");
     writer.put_target(headers.has(HeaderId::path) ? headers.get(HeaderId::path) : headers.get(HeaderId::authority));
     writer.put(" HTTP/1.1\r\n");
-    writer.put_text_line("host", headers.get(HeaderId::authority));
+    writer.put_line("host", headers.get(HeaderId::authority));
     writer.put_fields(headers);
     if (upgrade_asked_) writer.put("connection: Upgrade\r\n");
     if (framing == BodyFraming::chunked) {

@@ -29,16 +29,6 @@ class HeadWriter {
         std::memcpy(at, "\r\n", 2);
         at_ = at + 2;
     }
-    // The same for a value of outside origin: one with a control character in it is left empty.
-    void put_text_line(std::string_view name, std::string_view value) {
-        char* at = copy_bytes(at_, name);
-        std::memcpy(at, ": ", 2);
-        at += 2;
-        char* const end = copy_text(at, value);
-        if (end) at = end;
-        std::memcpy(at, "\r\n", 2);
-        at_ = at + 2;
-    }
     // All fields but pseudo headers, host and those that belong to the connection or the framing (connection,
     // keep-alive, proxy-connection, transfer-encoding, content-length). A field with a control character in it is left
     // out.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "proxy/http/http1_chars.h"
+#include "proxy/http/http1_request_line.h"
 
 namespace heirloom::http {
 namespace {
@@ -75,6 +76,8 @@ bool complete_request_head(HeaderMap& headers) {
         }
         headers.remove(HeaderId::host);
     }
+    // The HTTP/1 encoder writes the authority as it is.
+    if (headers.has(HeaderId::authority) && !is_valid_authority(headers.get(HeaderId::authority))) return false;
     if (headers.has(HeaderId::path) && !is_target(headers.get(HeaderId::path))) return false;
     if (headers.has(HeaderId::cookie)) {
         size_t cookies = 0;

@@ -29,15 +29,14 @@ constexpr size_t kInlineAuthority = 320;
 }  // namespace
 
 bool matches(const config::RouteMatch& match, std::string_view path) {
-    if ((path.data() == nullptr) != (match.kind == config::RouteMatch::Kind::connect)) return false;
     switch (match.kind) {
         case config::RouteMatch::Kind::connect:
-            return true;
+            return path.data() == nullptr;
         case config::RouteMatch::Kind::prefix:
-            if (path.size() < match.value.size()) return false;
+            if (path.size() < match.value.size() || path.empty()) return false;
             return equal(path.substr(0, match.value.size()), match.value, match.case_sensitive);
         case config::RouteMatch::Kind::path:
-            return equal(path.substr(0, path.find_first_of("?#")), match.value, match.case_sensitive);
+            return !path.empty() && equal(path.substr(0, path.find_first_of("?#")), match.value, match.case_sensitive);
     }
     return false;
 }

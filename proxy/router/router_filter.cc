@@ -58,7 +58,7 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     const RouteMatched matched = context_.table->find(headers.get(HeaderId::authority), headers.get(HeaderId::path));
     http::StreamInfo& info = stream_.info();
     if (matched.virtual_host) info.virtual_host = matched.virtual_host->name;
-    const bool connect = headers.get(HeaderId::method) == "CONNECT";
+    const bool connect = !headers.has(HeaderId::path);
     if (connect || headers.has(HeaderId::upgrade)) {
         // A CONNECT that no route takes is not found rather than forbidden.
         const bool settled = connect && !matched.route;
