@@ -24,8 +24,14 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
 
     // RequestEncoder
     void encode_headers(const HeaderMap& request, bool end_stream) override;
-    void encode_body(network::Buffer& data, bool end_stream) override { send_body(data, end_stream); }
-    void encode_trailers(const HeaderMap& map) override { send_trailers(map); }
+    void encode_body(network::Buffer& data, bool end_stream) override {
+        send_body(data, end_stream);
+        complete_if_over();
+    }
+    void encode_trailers(const HeaderMap& map) override {
+        send_trailers(map);
+        complete_if_over();
+    }
     void reset(StreamReset reason) override;
     BodyFlow& response_flow() override { return *this; }
 
@@ -33,9 +39,11 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     bool on_head(bool end_stream) override;
     void on_body(network::Buffer& data, bool end_stream) override {
         if (decoder_) decoder_->on_response_body(data, end_stream);
+        if (end_stream) complete_if_over();
     }
     void on_trailers() override {
         if (decoder_) decoder_->on_response_trailers(trailers);
+        complete_if_over();
     }
     void on_flow(bool high) override {
         if (decoder_) high ? decoder_->on_request_flow_high() : decoder_->on_request_flow_low();
@@ -48,6 +56,11 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     }
 
   private:
+    // Both sides have said all: nobody waits for the last bytes to leave.
+    void complete_if_over() {
+        if (end_delivered && local_ended) on_complete();
+    }
+
     std::string upgrade_;  // what was asked for
     Http2Client* client_ = nullptr;
     ResponseDecoder* decoder_ = nullptr;
@@ -119,6 +132,7 @@ bool ClientStream::on_head(bool end_stream) {
     head_received = true;
     if (end_stream) end_delivered = true;
     if (decoder_) decoder_->on_response_headers(headers, end_stream);
+    if (end_stream) complete_if_over();
     return true;
 }
 
