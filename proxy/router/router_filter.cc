@@ -173,7 +173,9 @@ void RouterFilter::start_attempt(bool fresh) {
         set_number(*headers_, HeaderId::x_envoy_expected_rq_timeout_ms,
                    std::max<int64_t>((action_->timeout - used).count(), 1));
     }
-    const upstream::Acquired acquired = cluster_->acquire(endpoint_, *this, *this, fresh);
+    const upstream::StreamNeeds needs{fresh, info.protocol, headers_, info.downstream_direct_remote,
+                                      info.downstream_local};
+    const upstream::Acquired acquired = cluster_->acquire(endpoint_, *this, *this, needs);
     if (acquired.failure) return fail(*acquired.failure, {});
     ticket_ = acquired.ticket;
     if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);
@@ -265,14 +267,15 @@ milliseconds RouterFilter::since_request() const {
     return std::chrono::duration_cast<milliseconds>(stream_.loop().now() - request_complete_at_);
 }
 
-// Keeps a copy for the repetition.
+// Keeps a copy for the repetition; only a re-used connection or a shared one may need it.
 void RouterFilter::remember(const network::Buffer& data) {
     if (!replayable_ || data.empty()) return;
     std::array<iovec, 16> pieces;
     const int count = data.fill_iovec(pieces.data(), static_cast<int>(pieces.size()));
     size_t bytes = 0;
     for (int i = 0; i < count; ++i) bytes += pieces[static_cast<size_t>(i)].iov_len;
-    if (replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
+    const bool needed = transport_->reused() || transport_->protocol() == http::Protocol::http2;
+    if (!needed || replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
         replayable_ = false;
         replay_.clear();
         return;

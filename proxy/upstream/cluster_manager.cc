@@ -23,6 +23,7 @@ struct Shared {
     std::unordered_map<std::string_view, uint32_t> index_of;  // likewise
     std::mutex mutex;
     std::vector<std::shared_ptr<const EndpointList>> endpoints;  // by index of the cluster
+    std::vector<std::shared_ptr<const tls::ClientContext>> tls;  // likewise; null: none
     std::vector<Worker*> workers;
 };
 
@@ -32,6 +33,7 @@ class Worker final : public WorkerClusters {
         : loop_(loop), number_(number), shared_(std::move(shared)), views_(shared_->clusters.size()) {
         const std::lock_guard lock(shared_->mutex);
         endpoints_ = shared_->endpoints;
+        tls_ = shared_->tls;
         shared_->workers.push_back(this);
     }
     ~Worker() override {
@@ -47,8 +49,8 @@ class Worker final : public WorkerClusters {
         if (found == shared_->index_of.end()) return nullptr;
         const uint32_t index = found->second;
         if (!views_[index]) {
-            views_[index] =
-                std::make_unique<WorkerClusterView>(loop_, *shared_->clusters[index], number_, endpoints_[index]);
+            views_[index] = std::make_unique<WorkerClusterView>(loop_, *shared_->clusters[index], number_,
+                                                                endpoints_[index], tls_[index]);
         }
         return views_[index].get();
     }
@@ -66,7 +68,18 @@ class Worker final : public WorkerClusters {
         });
     }
 
+    // Likewise.
+    void post_tls(uint32_t index, std::shared_ptr<const tls::ClientContext> context) {
+        loop_.post([self = self_, index, context = std::move(context)] {
+            if (*self) (*self)->update_tls(index, context);
+        });
+    }
+
   private:
+    void update_tls(uint32_t index, std::shared_ptr<const tls::ClientContext> context) {
+        tls_[index] = std::move(context);
+        if (views_[index]) views_[index]->set_tls(tls_[index]);
+    }
     void update(uint32_t index, std::shared_ptr<const EndpointList> endpoints) {
         endpoints_[index] = std::move(endpoints);
         if (views_[index]) views_[index]->set_endpoints(endpoints_[index]);
@@ -76,6 +89,7 @@ class Worker final : public WorkerClusters {
     uint32_t number_;
     std::shared_ptr<Shared> shared_;
     std::vector<std::shared_ptr<const EndpointList>> endpoints_;
+    std::vector<std::shared_ptr<const tls::ClientContext>> tls_;
     std::vector<std::unique_ptr<WorkerClusterView>> views_;            // null until somebody asks
     std::shared_ptr<Worker*> self_ = std::make_shared<Worker*>(this);  // read and cleared on the worker's thread
 };
@@ -87,10 +101,12 @@ class Manager final : public ClusterManager {
         shared_->snapshot = std::move(snapshot);
         const auto& configs = shared_->snapshot->clusters;
         shared_->endpoints.resize(configs.size(), std::make_shared<const EndpointList>());
+        shared_->tls.resize(configs.size());
         for (uint32_t i = 0; i < configs.size(); ++i) {
             const config::ClusterConfig& config = configs[i];
             const std::string& name = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
-            shared_->clusters.push_back(std::make_unique<Cluster>(config, make_cluster_stats(registrar, name)));
+            shared_->clusters.push_back(
+                std::make_unique<Cluster>(config, make_cluster_stats(registrar, name, config.protocol)));
             shared_->index_of.emplace(config.name, i);
             stats_.cluster_added.add();
         }
@@ -120,6 +136,14 @@ class Manager final : public ClusterManager {
             }
         }
         return result;
+    }
+
+    void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) override {
+        const auto found = shared_->index_of.find(cluster);
+        if (found == shared_->index_of.end()) return;
+        const std::lock_guard lock(shared_->mutex);
+        for (Worker* worker : shared_->workers) worker->post_tls(found->second, context);
+        shared_->tls[found->second] = std::move(context);
     }
 
   private:

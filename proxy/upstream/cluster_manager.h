@@ -15,9 +15,11 @@
 #include "proxy/http/codec.h"
 #include "proxy/network/event_loop.h"
 #include "proxy/stats/store.h"
+#include "proxy/tls/context.h"
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/connection_pool.h"
 #include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/tcp_upstream.h"
 
 namespace heirloom::upstream {
 
@@ -30,9 +32,11 @@ class WorkerCluster {
     // Load balancing; empty = no endpoint (503 UH).
     virtual EndpointLease choose() = 0;
     // Asks for a connection to the leased endpoint; the decoder gets the response. No callback before this returns:
-    // what is known at once is in the result. `fresh`: not a connection that has been idle.
+    // what is known at once is in the result.
     virtual Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,
-                             bool fresh) = 0;
+                             const StreamNeeds& needs) = 0;
+    // Opens a raw connection to the endpoint, which keeps the lease. No callback before this returns.
+    virtual TcpAcquired connect_tcp(EndpointLease endpoint, TcpCallbacks& callbacks, const StreamNeeds& needs) = 0;
     // A unit of max_retries; false: none is left. One that was taken is given back when the retry has its response, or
     // has failed.
     virtual bool take_retry() = 0;
@@ -74,6 +78,8 @@ class ClusterManager {
     // thread before its loop, and may outlive the manager.
     virtual std::unique_ptr<WorkerClusters> make_worker(network::EventLoop& loop, uint32_t worker) = 0;
     virtual std::vector<ClusterStatus> status() const = 0;  // main thread
+    // Main thread. What new connections of `cluster` speak TLS with; those that are open keep what they began with.
+    virtual void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) = 0;
 };
 
 }  // namespace heirloom::upstream

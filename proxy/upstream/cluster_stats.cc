@@ -42,7 +42,8 @@ CircuitBreakerStats make_breakers(stats::Registrar& registrar, const std::string
 
 }  // namespace
 
-ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name) {
+ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name,
+                                config::ClusterConfig::Protocol protocol) {
     const std::string prefix = "cluster." + stats::sanitize(stat_name) + ".";
     const std::string breaker_prefix = prefix + "circuit_breakers.default.";
     const std::string external_prefix = prefix + "external.";
@@ -57,6 +58,8 @@ ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view st
     result.circuit_breakers = make_breakers(registrar, breaker_prefix);
     result.response_codes = make_code_stats(registrar, prefix);
     result.external = make_code_stats(registrar, external_prefix);
+    if (protocol != config::ClusterConfig::Protocol::http1)
+        result.http2 = http::make_http2_stats(registrar, prefix + "http2.");
     return result;
 }
 

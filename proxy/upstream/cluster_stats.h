@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "proxy/config/snapshot.h"
+#include "proxy/http/http2_codec.h"
 #include "proxy/stats/store.h"
 
 namespace heirloom::upstream {
@@ -16,10 +18,12 @@ namespace heirloom::upstream {
 #define HEIRLOOM_CLUSTER_STATS(COUNTER, GAUGE, HISTOGRAM) \
     COUNTER(upstream_cx_total)                            \
     COUNTER(upstream_cx_http1_total)                      \
+    COUNTER(upstream_cx_http2_total)                      \
     COUNTER(upstream_cx_connect_fail)                     \
     COUNTER(upstream_cx_connect_timeout)                  \
     COUNTER(upstream_cx_idle_timeout)                     \
     COUNTER(upstream_cx_max_requests)                     \
+    COUNTER(upstream_cx_max_duration_reached)             \
     COUNTER(upstream_cx_overflow)                         \
     COUNTER(upstream_cx_none_healthy)                     \
     COUNTER(upstream_cx_close_notify)                     \
@@ -122,6 +126,7 @@ struct ClusterStats : ClusterTable {
     CircuitBreakerStats circuit_breakers;
     ResponseCodeStats response_codes;
     ResponseCodeStats external;
+    http::Http2Stats http2;  // of a cluster that never speaks HTTP/2 they go nowhere
 
     void count_response(uint16_t code) const {
         response_codes.count(code);
@@ -134,7 +139,8 @@ struct ClusterStats : ClusterTable {
 };
 
 // Registers everything under `cluster.<stat_name>.`, in one batch. Main thread.
-ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name);
+ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name,
+                                config::ClusterConfig::Protocol protocol);
 ClusterManagerStats make_cluster_manager_stats(stats::Registrar& registrar);
 DnsStats make_dns_stats(stats::Registrar& registrar);
 

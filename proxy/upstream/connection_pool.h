@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "proxy/http/codec.h"
+#include "proxy/network/tls_session.h"
 #include "shm/socket_name.h"
 
 namespace heirloom::upstream {
@@ -15,12 +16,24 @@ class UpstreamTransport {
   public:
     virtual ~UpstreamTransport() = default;
     virtual const shm::SocketAddress& local_address() = 0;
-    // It had carried a request before this one.
+    virtual http::Protocol protocol() const = 0;
+    // Null where there is no TLS.
+    virtual const network::TlsSession* tls() const = 0;
+    // It had carried a request before this one. HTTP/2: another one than this.
     virtual bool reused() const = 0;
-    // Not one byte of this stream has reached the socket: the request was certainly not processed.
+    // Not one byte of this stream has reached the socket: the request was certainly not processed. HTTP/2 does not say.
     virtual bool nothing_sent() const = 0;
-    // Not one byte has come back.
+    // Not one byte has come back. HTTP/2: on this stream, as long as its decoder has heard nothing.
     virtual bool nothing_received() const = 0;
+};
+
+// What of the downstream request decides which connection may serve it. Read inside the call only.
+struct StreamNeeds {
+    bool fresh = false;                                  // not a connection that has been idle
+    http::Protocol downstream = http::Protocol::http11;  // for use_downstream_protocol_config
+    const http::HeaderMap* headers = nullptr;            // for auto_sni
+    const shm::SocketAddress* source = nullptr;          // of the downstream connection, for the PROXY header
+    const shm::SocketAddress* destination = nullptr;
 };
 
 class PoolCallbacks {

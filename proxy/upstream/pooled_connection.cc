@@ -1,64 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/pooled_connection.h"
 
-#include <cstring>
-
-#include "proxy/upstream/http1_pool.h"
+#include "proxy/http/http1_codec.h"
+#include "proxy/http/http2_codec.h"
+#include "proxy/upstream/endpoint_pools.h"
+#include "proxy/upstream/http_pool.h"
 
 namespace heirloom::upstream {
 
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::milliseconds;
+const std::string kHttp1Alpn[] = {"http/1.1"};
+const std::string kHttp2Alpn[] = {"h2"};
+const std::string kBothAlpn[] = {"h2", "http/1.1"};
 
-uint64_t milliseconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
-    return to > from ? static_cast<uint64_t>(duration_cast<milliseconds>(to - from).count()) : 0;
+std::span<const std::string> alpn_of(PoolProtocol protocol) {
+    switch (protocol) {
+        case PoolProtocol::http1:
+            return kHttp1Alpn;
+        case PoolProtocol::http2:
+            return kHttp2Alpn;
+        case PoolProtocol::negotiated:
+            return kBothAlpn;
+    }
+    return {};
+}
+
+http::Http2Settings http2_settings(const config::ClusterConfig& config) {
+    const config::Http2Config& from = config.http2;
+    http::Http2Settings settings;
+    settings.hpack_table_size = from.hpack_table_size;
+    settings.max_concurrent_streams = from.max_concurrent_streams;
+    settings.initial_stream_window_size = from.initial_stream_window_size;
+    settings.initial_connection_window_size = from.initial_connection_window_size;
+    settings.allow_connect = from.allow_connect;
+    settings.max_outbound_frames = from.max_outbound_frames;
+    settings.max_outbound_control_frames = from.max_outbound_control_frames;
+    settings.max_consecutive_inbound_frames_with_empty_payload = from.max_consecutive_inbound_frames_with_empty_payload;
+    settings.max_inbound_priority_frames_per_stream = from.max_inbound_priority_frames_per_stream;
+    settings.max_inbound_window_update_frames_per_data_frame_sent =
+        from.max_inbound_window_update_frames_per_data_frame_sent;
+    settings.secure = config.tls != nullptr;
+    settings.stream_buffer_bytes = std::min(settings.stream_buffer_bytes, config.per_connection_buffer_limit_bytes);
+    return settings;
 }
 
 }  // namespace
 
-PooledConnection::PooledConnection(Http1Pool& pool, bool counted)
-    : pool_(pool), idle_timer_(&on_idle_timeout, this), started_(pool.context_->loop.now()), counted_(counted) {
-    const ClusterStats& stats = pool_.context_->stats;
-    stats.upstream_cx_total.add();
-    stats.upstream_cx_http1_total.add();
-    stats.upstream_cx_active.add();
-    pool_.numbers().cx_total.add();
-    pool_.numbers().cx_active.add();
+PooledConnection::PooledConnection(HttpPool& pool, bool counted)
+    : EndpointConnection(pool.endpoint_pools(), counted),
+      pool_(pool),
+      idle_timer_(&on_idle_timeout, this),
+      age_timer_(&on_age, this) {
+    const ClusterStats& stats = endpoint_.context().stats;
+    if (pool_.protocol() == PoolProtocol::http1) stats.upstream_cx_http1_total.add();
+    if (pool_.protocol() == PoolProtocol::http2) stats.upstream_cx_http2_total.add();
 }
 
 PooledConnection::~PooledConnection() = default;
 
-void PooledConnection::connect() {
-    const config::ClusterConfig& config = pool_.context_->config;
-    connection_ =
-        network::Connection::connect(pool_.context_->loop, pool_.endpoint().address(), config.connect_timeout, *this);
-    connection_->set_high_watermark(config.per_connection_buffer_limit_bytes);
-}
+void PooledConnection::connect() { start_connecting(pool_.options(), alpn_of(pool_.protocol())); }
 
 http::RequestEncoder& PooledConnection::attach(http::ResponseDecoder& decoder) {
-    state_ = State::busy;
     ++requests_;
+    ++requests_running_;
     sent_before_ = connection_->bytes_sent();
     received_before_ = connection_->bytes_received();
-    return codec_->new_stream(decoder);
+    count_request_begin();
+    const config::ClusterConfig& config = endpoint_.context().config;
+    http::RequestEncoder& encoder = codec_->new_stream(decoder);
+    if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection) {
+        endpoint_.context().stats.upstream_cx_max_requests.add();
+        state_ = State::draining;
+    }
+    return encoder;
 }
 
 void PooledConnection::rest() {
-    const milliseconds timeout = pool_.context_->config.idle_timeout;
-    if (timeout.count() > 0) idle_timer_.arm(pool_.context_->loop.timers(), timeout);
+    PoolContext& context = endpoint_.context();
+    if (context.config.idle_timeout.count() > 0) idle_timer_.arm(context.loop.timers(), context.config.idle_timeout);
 }
 
 void PooledConnection::close() { connection_->close(); }
 
+void PooledConnection::drain() {
+    if (state_ != State::open) return;
+    state_ = State::draining;
+    if (requests_running_ == 0) return connection_->close();
+    pool_.on_connection_drains(*this);
+}
+
+void PooledConnection::make_codec() {
+    const PoolContext& context = endpoint_.context();
+    if (pool_.protocol() == PoolProtocol::negotiated) {
+        const network::TlsSession* const session = connection_->tls();
+        const bool http2 = session && session->alpn() == "h2";
+        (http2 ? context.stats.upstream_cx_http2_total : context.stats.upstream_cx_http1_total).add();
+        if (http2) protocol_ = http::Protocol::http2;
+    } else if (pool_.protocol() == PoolProtocol::http2) {
+        protocol_ = http::Protocol::http2;
+    }
+    if (protocol_ == http::Protocol::http2) {
+        codec_ = http::make_http2_client(*connection_, *this, http2_settings(context.config), &context.stats.http2);
+    } else {
+        http::Http1Settings settings;
+        settings.enable_trailers = true;  // the downstream side decides whether they go on
+        codec_ = http::make_http1_client(*connection_, *this, settings);
+    }
+}
+
 void PooledConnection::on_connected() {
-    PoolContext& context = *pool_.context_;
-    context.stats.upstream_cx_connect_ms.record(milliseconds_between(started_, context.loop.now()));
-    http::Http1Settings settings;
-    settings.enable_trailers = true;  // the downstream side decides whether they go on
-    codec_ = http::make_http1_client(*connection_, *this, settings);
-    state_ = State::idle;
+    PoolContext& context = endpoint_.context();
+    count_connected();
+    make_codec();
+    state_ = State::open;
+    if (context.config.max_connection_duration.count() > 0)
+        age_timer_.arm(context.loop.timers(), context.config.max_connection_duration);
     pool_.on_connected(*this);
 }
 
@@ -74,34 +131,47 @@ void PooledConnection::on_write_buffer_high() { codec_->on_write_buffer_high(); 
 void PooledConnection::on_write_buffer_low() { codec_->on_write_buffer_low(); }
 
 void PooledConnection::on_stream_complete(bool reusable) {
-    if (state_ != State::busy) return;
-    finish_request();
-    state_ = State::idle;
-    const PoolContext& context = *pool_.context_;
-    const uint32_t most = context.config.max_requests_per_connection;
-    if (!reusable) {
-        context.stats.upstream_cx_close_notify.add();
-        connection_->close();
-    } else if (most != 0 && requests_ >= most) {
-        context.stats.upstream_cx_max_requests.add();
-        connection_->close();
-    } else {
+    if (state_ == State::closed || requests_running_ == 0) return;
+    finish_requests(protocol_ == http::Protocol::http2 ? codec_->open_streams() : 0);
+    if (!reusable && protocol_ != http::Protocol::http2) {  // HTTP/2 has said so by GOAWAY
+        endpoint_.context().stats.upstream_cx_close_notify.add();
+        state_ = State::draining;
+    }
+    if (state_ == State::open) {
         pool_.on_connection_available(*this);
+    } else if (requests_running_ == 0) {
+        connection_->close();
     }
 }
 
 void PooledConnection::on_protocol_error() {
-    pool_.context_->stats.upstream_cx_protocol_error.add();
-    connection_->close();
+    endpoint_.context().stats.upstream_cx_protocol_error.add();
+    if (protocol_ == http::Protocol::http2) {
+        // What the codec has to say of it goes out first.
+        drain();
+        if (!closed()) connection_->close_after_flush(std::chrono::milliseconds(0));
+    } else {
+        connection_->close();
+    }
+}
+
+void PooledConnection::on_goaway() {
+    if (state_ != State::open && state_ != State::draining) return;
+    endpoint_.context().stats.upstream_cx_close_notify.add();
+    drain();
+}
+
+void PooledConnection::on_max_streams_changed() {
+    if (state_ == State::open) pool_.on_room_changed(*this);
 }
 
 void PooledConnection::on_closed(network::CloseReason reason) {
-    const State before = state_;
-    state_ = State::closed;
+    const State before = std::exchange(state_, State::closed);
     idle_timer_.cancel();
-    count_close(before, reason);
-    // The stream hears of it last: what it asks for next must not find this connection.
-    if (before == State::busy) finish_request();
+    age_timer_.cancel();
+    count_closed(reason, before == State::connecting, requests_running_ > 0, requests_);
+    // The streams hear of it last: what they ask for next must not find this connection.
+    finish_requests(0);
     pool_.on_connection_closed(*this, before == State::connecting, reason);
     if (codec_) {
         codec_->on_connection_closed(reason == network::CloseReason::local ? http::StreamReset::local
@@ -109,55 +179,23 @@ void PooledConnection::on_closed(network::CloseReason reason) {
     }
 }
 
-void PooledConnection::count_close(State before, network::CloseReason reason) {
-    PoolContext& context = *pool_.context_;
-    const ClusterStats& stats = context.stats;
-    const bool local = reason == network::CloseReason::local || reason == network::CloseReason::connect_timeout;
-    count_bytes();
-    stats.upstream_cx_destroy.add();
-    (local ? stats.upstream_cx_destroy_local : stats.upstream_cx_destroy_remote).add();
-    if (before == State::busy) {
-        stats.upstream_cx_destroy_with_active_rq.add();
-        (local ? stats.upstream_cx_destroy_local_with_active_rq : stats.upstream_cx_destroy_remote_with_active_rq)
-            .add();
-    }
-    if (before == State::connecting) {
-        stats.upstream_cx_connect_fail.add();
-        if (reason == network::CloseReason::connect_timeout) stats.upstream_cx_connect_timeout.add();
-        pool_.numbers().cx_connect_fail.add();
-    } else {
-        stats.upstream_rq_per_cx.record(requests_);
-    }
-    stats.upstream_cx_length_ms.record(milliseconds_between(started_, context.loop.now()));
-    stats.upstream_cx_active.sub();
-    pool_.numbers().cx_active.sub();
-    if (counted_) context.connections.give_back();
-}
-
-void PooledConnection::finish_request() {
-    PoolContext& context = *pool_.context_;
-    context.stats.upstream_rq_active.sub();
-    pool_.numbers().rq_active.sub();
-    context.requests.give_back();
-    count_bytes();
-}
-
-void PooledConnection::count_bytes() {
-    const ClusterStats& stats = pool_.context_->stats;
-    const uint64_t received = connection_->bytes_received();
-    const uint64_t sent = connection_->bytes_sent();
-    stats.upstream_cx_rx_bytes_total.add(received - counted_received_);
-    stats.upstream_cx_tx_bytes_total.add(sent - counted_sent_);
-    counted_received_ = received;
-    counted_sent_ = sent;
+void PooledConnection::finish_requests(size_t still_running) {
+    for (; requests_running_ > still_running; --requests_running_) count_request_end();
 }
 
 void PooledConnection::on_idle_timeout(void* self) {
     auto& connection = *static_cast<PooledConnection*>(self);
     // Armed while idle and left alone when a request came: then it says nothing.
-    if (connection.state_ != State::idle) return;
-    connection.pool_.context_->stats.upstream_cx_idle_timeout.add();
+    if (!connection.idle()) return;
+    connection.endpoint_.context().stats.upstream_cx_idle_timeout.add();
     connection.connection_->close();
+}
+
+void PooledConnection::on_age(void* self) {
+    auto& connection = *static_cast<PooledConnection*>(self);
+    if (connection.state_ != State::open) return;
+    connection.endpoint_.context().stats.upstream_cx_max_duration_reached.add();
+    connection.drain();
 }
 
 }  // namespace heirloom::upstream

@@ -1,78 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
-// PooledConnection: one upstream connection of an Http1Pool with its codec and its numbers. It knows what the
-// connection is doing; which request it serves next is the pool's business.
+// PooledConnection: one connection of an HttpPool with its codec. It knows what the connection is doing; which request
+// it serves next is the pool's business.
 //
-//   connecting -> idle <-> busy -> closed      (from each state to closed)
+//   connecting -> open -> draining -> closed      (from each state to closed)
+//
+// open: takes requests while it has room: one at a time by HTTP/1, as many as both sides allow by HTTP/2. draining: it
+// finishes those it has, takes no more.
 #pragma once
 
-#include <chrono>
 #include <memory>
 
-#include "proxy/http/http1_codec.h"
-#include "proxy/network/connection.h"
+#include "proxy/http/codec.h"
 #include "proxy/upstream/connection_pool.h"
+#include "proxy/upstream/endpoint_connection.h"
 #include "proxy/upstream/intrusive_list.h"
 
 namespace heirloom::upstream {
 
-class Http1Pool;
+class HttpPool;
 
 class PooledConnection final : public network::Deferred,
                                public UpstreamTransport,
-                               private network::ConnectionCallbacks,
+                               public EndpointConnection,
                                private http::ClientCallbacks {
   public:
-    // `counted`: it took a unit of the cluster's connection limit and gives it back.
-    PooledConnection(Http1Pool& pool, bool counted);
+    PooledConnection(HttpPool& pool, bool counted);
     ~PooledConnection() override;
 
     // Starts to connect; the pool hears of the outcome later.
     void connect();
-    // REQUIRES: idle.
+    bool has_room() const {
+        return state_ == State::open && (protocol_ == http::Protocol::http2 ? requests_running_ < codec_->max_streams()
+                                                                            : requests_running_ == 0);
+    }
+    // REQUIRES: has_room().
     http::RequestEncoder& attach(http::ResponseDecoder& decoder);
-    // The pool keeps it for later: starts the idle timeout.
+    // The pool has nothing for it: starts the idle timeout.
     void rest();
     void close();
+    // No further request: closes now or after the last one.
+    void drain();
+
+    // Requests it may carry at once; 0: none any more.
+    size_t max_streams() const { return codec_->max_streams(); }
+    using EndpointConnection::connect_failure;
 
     bool closed() const { return state_ == State::closed; }
-    int connect_error() const { return connection_->socket_error(); }  // errno
+    bool draining() const { return state_ == State::draining; }
+    bool idle() const { return state_ == State::open && requests_running_ == 0; }
+    // UpstreamTransport
     const shm::SocketAddress& local_address() override { return connection_->local_address(); }
+    http::Protocol protocol() const override { return protocol_; }
+    const network::TlsSession* tls() const override { return connection_->tls(); }
     bool reused() const override { return requests_ > 1; }
-    bool nothing_sent() const override { return connection_->bytes_sent() == sent_before_; }
-    bool nothing_received() const override { return connection_->bytes_received() == received_before_; }
+    bool nothing_sent() const override {
+        return protocol_ != http::Protocol::http2 && connection_->bytes_sent() == sent_before_;
+    }
+    bool nothing_received() const override {
+        return protocol_ == http::Protocol::http2 || connection_->bytes_received() == received_before_;
+    }
 
     ListHook<PooledConnection> pool_hook;
-    ListHook<PooledConnection> idle_hook;
+    ListHook<PooledConnection> available_hook;
+    bool available = false;  // in the pool's list of those with room
 
   private:
-    enum class State : uint8_t { connecting, idle, busy, closed };
+    enum class State : uint8_t { connecting, open, draining, closed };
 
+    // network::ConnectionCallbacks
     void on_data() override;
     void on_end_of_stream() override;
     void on_connected() override;
     void on_closed(network::CloseReason reason) override;
     void on_write_buffer_high() override;
     void on_write_buffer_low() override;
+    // http::ClientCallbacks
     void on_stream_complete(bool reusable) override;
     void on_protocol_error() override;
+    void on_goaway() override;
+    void on_max_streams_changed() override;
 
-    void finish_request();
-    void count_bytes();
-    void count_close(State before, network::CloseReason reason);
+    void make_codec();
+    void finish_requests(size_t still_running);
     static void on_idle_timeout(void* self);
+    static void on_age(void* self);
 
-    Http1Pool& pool_;
-    std::unique_ptr<network::Connection> connection_;
+    HttpPool& pool_;
     std::unique_ptr<http::ClientCodec> codec_;
     network::Timer idle_timer_;
-    std::chrono::steady_clock::time_point started_;
+    network::Timer age_timer_;  // max_connection_duration
     uint64_t requests_ = 0;
+    size_t requests_running_ = 0;
     uint64_t sent_before_ = 0;  // bytes on the socket before the current request
     uint64_t received_before_ = 0;
-    uint64_t counted_received_ = 0;  // already in the stats
-    uint64_t counted_sent_ = 0;
     State state_ = State::connecting;
-    bool counted_;
+    http::Protocol protocol_ = http::Protocol::http11;
 };
 
 }  // namespace heirloom::upstream

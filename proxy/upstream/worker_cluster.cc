@@ -6,13 +6,15 @@
 namespace heirloom::upstream {
 
 WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker,
-                                     std::shared_ptr<const EndpointList> endpoints)
+                                     std::shared_ptr<const EndpointList> endpoints,
+                                     std::shared_ptr<const tls::ClientContext> tls)
     : context_{loop,
                cluster.config,
                cluster.stats,
                WorkerLimit(cluster.connections),
                WorkerLimit(cluster.pending),
-               WorkerLimit(cluster.requests)},
+               WorkerLimit(cluster.requests),
+               std::move(tls)},
       retries_(cluster.retries),
       round_robin_(worker) {
     set_endpoints(std::move(endpoints));
@@ -20,9 +22,9 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
 
 WorkerClusterView::~WorkerClusterView() {
     for (auto& pool : pools_) {
-        if (pool) Http1Pool::shut_down(std::move(pool));
+        if (pool) EndpointPools::shut_down(std::move(pool));
     }
-    for (auto& pool : removed_) Http1Pool::shut_down(std::move(pool));
+    for (auto& pool : removed_) EndpointPools::shut_down(std::move(pool));
 }
 
 EndpointLease WorkerClusterView::choose() {
@@ -31,17 +33,22 @@ EndpointLease WorkerClusterView::choose() {
         return {};
     }
     const size_t index = round_robin_.choose();
-    if (!pools_[index]) pools_[index] = std::make_unique<Http1Pool>(context_, *this, (*endpoints_)[index]);
+    if (!pools_[index]) pools_[index] = std::make_unique<EndpointPools>(context_, *this, (*endpoints_)[index]);
     return EndpointLease(*pools_[index]);
 }
 
 Acquired WorkerClusterView::acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder,
-                                    PoolCallbacks& callbacks, bool fresh) {
-    return static_cast<Http1Pool*>(endpoint.use())->acquire(decoder, callbacks, fresh);
+                                    PoolCallbacks& callbacks, const StreamNeeds& needs) {
+    return static_cast<EndpointPools*>(endpoint.use())->acquire(decoder, callbacks, needs);
+}
+
+TcpAcquired WorkerClusterView::connect_tcp(EndpointLease endpoint, TcpCallbacks& callbacks, const StreamNeeds& needs) {
+    auto& pools = *static_cast<EndpointPools*>(endpoint.use());
+    return pools.connect_tcp(std::move(endpoint), callbacks, needs);
 }
 
 void WorkerClusterView::set_endpoints(std::shared_ptr<const EndpointList> endpoints) {
-    std::unordered_map<const Endpoint*, std::unique_ptr<Http1Pool>> old;
+    std::unordered_map<const Endpoint*, std::unique_ptr<EndpointPools>> old;
     for (auto& pool : pools_) {
         if (pool) old.emplace(&pool->endpoint(), std::move(pool));
     }
@@ -56,7 +63,7 @@ void WorkerClusterView::set_endpoints(std::shared_ptr<const EndpointList> endpoi
     endpoints_ = std::move(endpoints);
     round_robin_.set_endpoints(*endpoints_);
     for (auto& [endpoint, pool] : old) {
-        Http1Pool& leaving = *pool;
+        EndpointPools& leaving = *pool;
         removed_.push_back(std::move(pool));
         leaving.remove();
     }
@@ -68,9 +75,9 @@ void WorkerClusterView::close_idle() {
     }
 }
 
-void WorkerClusterView::on_pool_finished(Http1Pool& pool) {
+void WorkerClusterView::on_endpoint_finished(EndpointPools& pools) {
     const auto found =
-        std::find_if(removed_.begin(), removed_.end(), [&](const auto& held) { return held.get() == &pool; });
+        std::find_if(removed_.begin(), removed_.end(), [&](const auto& held) { return held.get() == &pools; });
     if (found == removed_.end()) return;
     context_.loop.destroy_later(std::move(*found));
     removed_.erase(found);

@@ -25,6 +25,8 @@ struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters
         void pause_reading() override {}
         void resume_reading() override {}
         const shm::SocketAddress& local_address() override { return address; }
+        http::Protocol protocol() const override { return http::Protocol::http2; }
+        const network::TlsSession* tls() const override { return nullptr; }
         bool reused() const override { return false; }
         bool nothing_sent() const override { return false; }
         bool nothing_received() const override { return false; }
@@ -41,13 +43,17 @@ struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters
     const upstream::ClusterStats& stats() const override { return real.stats(); }
     upstream::EndpointLease choose() override { return real.choose(); }
     upstream::Acquired acquire(const upstream::EndpointLease&, http::ResponseDecoder& decoder, upstream::PoolCallbacks&,
-                               bool wants_fresh) override {
-        fresh = wants_fresh;
+                               const upstream::StreamNeeds& needs) override {
+        fresh = needs.fresh;
         streams.push_back(std::make_unique<Stream>(decoder));
         upstream::Acquired acquired;
         acquired.encoder = streams.back().get();
         acquired.transport = streams.back().get();
         return acquired;
+    }
+    upstream::TcpAcquired connect_tcp(upstream::EndpointLease endpoint, upstream::TcpCallbacks& callbacks,
+                                      const upstream::StreamNeeds& needs) override {
+        return real.connect_tcp(std::move(endpoint), callbacks, needs);
     }
     bool take_retry() override { return real.take_retry(); }
     void give_back_retry() override { real.give_back_retry(); }
