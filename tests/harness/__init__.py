@@ -7,6 +7,7 @@
     proxy = Proxy(config(cluster('up', upstream.port)))
     expect(get(proxy.port, '/').body, b'hello')
 """
+from .certificates import Authority, downstream_tls, upstream_tls
 from .client import Client, Response, get, request
 from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, stdout_log, to_yaml,
                      virtual_host, write_config)
