@@ -348,6 +348,7 @@ void Server::on_refused(const std::string& request, const std::string& reason) {
 
 void Server::on_supervisor_lost(const std::string& reason) {
     if (phase_ == Phase::stopping) return;
+    ticket_keys_.on_supervisor_lost();
     if (phase_ < Phase::live) {
         // Another generation may be serving on these sockets, and nobody could tell it to stop.
         SPDLOG_LOGGER_CRITICAL(main_log(), "the supervisor is gone before this generation was live: {}", reason);

@@ -26,6 +26,7 @@
 #include "proxy/options.h"
 #include "proxy/server_stats.h"
 #include "proxy/signals.h"
+#include "proxy/ticket_key_owner.h"
 #include "proxy/worker.h"
 
 namespace heirloom::server {
@@ -66,6 +67,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     void on_drain(std::chrono::seconds drain_time, bool immediate) override;
     void on_terminate(std::chrono::milliseconds grace) override;
     void on_reopen_logs() override { reopen_logs(); }
+    void on_ticket_keys(std::span<const std::string> keys) override { ticket_keys_.take(keys); }
     void on_refused(const std::string& request, const std::string& reason) override;
     void on_supervisor_lost(const std::string& reason) override;
 
@@ -106,6 +108,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     const std::chrono::steady_clock::time_point started_;
     std::shared_ptr<const config::Snapshot> snapshot_;
     network::EventLoop loop_;
+    TicketKeyOwner ticket_keys_{loop_};
     std::unique_ptr<Signals> signals_;
     std::unique_ptr<handover::Client> client_;  // null: alone
     std::shared_ptr<shm::Segment> segment_;

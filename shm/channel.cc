@@ -7,12 +7,25 @@
 #include <cstring>
 #include <optional>
 
+#include "shm/ticket_ring.h"
+
 namespace heirloom::shm {
 
 namespace {
 
 Error protocol_error(std::string text) { return {"channel: " + std::move(text), EPROTO}; }
 Error closed_by_peer() { return {"channel: closed by the peer", EPIPE}; }
+
+// What was sent of session ticket keys does not stay in memory that is free again.
+struct WipedAfter {
+    proto::Message& message;
+    char* bytes;
+    size_t size;
+    ~WipedAfter() {
+        if (message.has_ticket_keys()) explicit_bzero(bytes, size);
+        wipe(message);
+    }
+};
 
 // Takes over the descriptors and the sender's pid; unknown control messages are ignored.
 void take_control(msghdr& header, Received& received) {
@@ -76,7 +89,8 @@ Result<std::pair<UniqueFd, UniqueFd>> Channel::make_pair() {
 
 Status Channel::send(proto::Message message, std::span<const int> fds) {
     message.set_version(kProtocolVersion);
-    const std::string bytes = message.SerializeAsString();
+    std::string bytes = message.SerializeAsString();
+    const WipedAfter wiped{message, bytes.data(), bytes.size()};
     const std::string what = "channel: send " + std::string(name_of(message));
     if (bytes.size() > kMaxMessageBytes) {
         return Error{what + ": " + std::to_string(bytes.size()) + " bytes, at most " + std::to_string(kMaxMessageBytes),
@@ -136,6 +150,7 @@ Result<Received> Channel::read_packet() {
     if (!received.message.ParseFromArray(buffer_.data(), static_cast<int>(size))) {
         return protocol_error("unreadable message of " + std::to_string(size) + " bytes");
     }
+    if (received.message.has_ticket_keys()) explicit_bzero(buffer_.data(), static_cast<size_t>(size));
     return received;
 }
 

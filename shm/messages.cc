@@ -73,6 +73,8 @@ constexpr MessageRule rule_of(Body body) {
             return {"reopen_logs", kDown, 0, kNever};
         case Body::kRefused:
             return {"refused", kDown, 0, kNever};
+        case Body::kTicketKeys:
+            return {"ticket_keys", kDown, 0, kNever};
         case Body::BODY_NOT_SET:
             return {"unknown", std::nullopt, 0, kNever};
     }

@@ -75,6 +75,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
     bool is_terminating = false;                   // asked to exit, SIGKILL follows
     bool is_killed = false;                        // by us
     bool drain_acknowledged = false;
+    bool takes_ticket_keys = false;  // as its hello said
 
   private:
     uint32_t epoch_;

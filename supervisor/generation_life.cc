@@ -35,6 +35,7 @@ GenerationProcess* HotRestart::process_of(uint32_t epoch) {
 }
 
 void HotRestart::on_hello(Generation& generation) {
+    send_ticket_keys(generation);
     report_->phase("initializing", {{"epoch", generation.epoch()}, {"version", generation.version()}});
     publish_status();
 }
@@ -275,6 +276,15 @@ void HotRestart::reopen_logs() {
     for (const Member& member : members_) {
         if (member.generation->state() != State::spawned) member.generation->link().send(message);
     }
+}
+
+void HotRestart::send_ticket_keys() {
+    for (const Member& member : members_) send_ticket_keys(*member.generation);
+}
+
+void HotRestart::send_ticket_keys(Generation& generation) {
+    if (!generation.takes_ticket_keys || parts_.ticket_keys.ring().keys().empty()) return;
+    generation.link().send(parts_.ticket_keys.ring().to_message());
 }
 
 bool HotRestart::reap(pid_t pid) {

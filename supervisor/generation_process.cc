@@ -7,6 +7,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "shm/ticket_ring.h"
+
 namespace heirloom::supervisor {
 
 using boost::asio::posix::stream_descriptor;
@@ -108,7 +110,7 @@ void GenerationProcess::send(shm::proto::Message message, std::span<const int> f
     if (!channel_watch_.is_open()) return;
     if (waiting_.empty()) {
         const Status sent = channel_.send(message, fds);
-        if (sent.ok()) return;
+        if (sent.ok()) return shm::wipe(message);
         if (!sent.error().retriable) return post_end(sent.error());
     }
     if (waiting_.size() >= kMostWaiting) return post_end({"does not read its messages", ENOBUFS});
@@ -128,6 +130,7 @@ void GenerationProcess::wait_for_room() {
             const Status sent = self->channel_.send(item.message, fds);
             if (!sent.ok() && sent.error().retriable) return self->wait_for_room();
             if (!sent.ok()) return self->post_end(sent.error());
+            shm::wipe(self->waiting_.front().message);
             self->waiting_.pop_front();
         }
     });

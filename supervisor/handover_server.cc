@@ -126,6 +126,7 @@ void HandoverServer::handle(Generation& generation, shm::Received received) {
         case Body::kTerminate:
         case Body::kReopenLogs:
         case Body::kRefused:
+        case Body::kTicketKeys:
         case Body::BODY_NOT_SET:
             return events_.on_misbehaviour(generation, "sent a message that is not for a supervisor");
     }
@@ -145,6 +146,7 @@ void HandoverServer::handle_hello(Generation& generation, const shm::proto::Hell
     welcome.set_epoch(generation.epoch());
     welcome.set_generation_slot(*generation.slot());
     welcome.set_previous_generations(events_.generations_alive() - 1);
+    generation.takes_ticket_keys = hello.takes_ticket_keys();
     const int segment_fd = segment_.fd();
     generation.link().send(answer, {&segment_fd, 1});
     events_.on_hello(generation);

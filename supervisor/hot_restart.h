@@ -20,6 +20,7 @@
 #include "supervisor/reload_report.h"
 #include "supervisor/restart_backoff.h"
 #include "supervisor/service_notify.h"
+#include "supervisor/ticket_keys.h"
 
 namespace heirloom::supervisor {
 
@@ -35,6 +36,7 @@ class HotRestart final : private HandoverEvents {
         SupervisorStats& stats;
         SocketStore& store;
         ServiceNotify& notify;
+        const TicketKeys& ticket_keys;
     };
     // `on_end` is called once, when no generation is left after a stop (0) or when the first start failed (1).
     HotRestart(Parts parts, uint32_t first_epoch, std::function<void(int exit_code)> on_end);
@@ -44,6 +46,8 @@ class HotRestart final : private HandoverEvents {
     void stop();  // drain, bounded; a second call stops now
     void stop_now();
     void reopen_logs();
+    // The ring as it is now, to every generation that has said hello and takes it.
+    void send_ticket_keys();
     // True when that pid is one of ours (pid 1 reaps the others).
     bool reap(pid_t pid);
 
@@ -86,6 +90,7 @@ class HotRestart final : private HandoverEvents {
     void on_channel_end(Generation& generation, const Error& error);
     void on_exit(uint32_t epoch, ExitStatus status);
     void on_exit_before_live(Generation& generation, ExitStatus status);
+    void send_ticket_keys(Generation& generation);
     void drain(Generation& generation, std::chrono::seconds bound, bool immediate, uint32_t drain_time_s);
     void terminate(Generation& generation, std::chrono::milliseconds grace);
     void kill(Generation& generation, const std::string& why);

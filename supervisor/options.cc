@@ -72,6 +72,9 @@ const std::vector<Row>& rows() {
          seconds_into(&Options::stop_drain_time, 0)},
         {"--terminate-grace-s", "N", "between asking a generation to exit and SIGKILL (default: 5)",
          seconds_into(&Options::terminate_grace, 0)},
+        {"--ticket-key-rotation-s", "N",
+         "a new key for TLS session tickets after so long, two old ones are kept; 0: never (default: 28800)",
+         seconds_into(&Options::ticket_key_rotation, 0)},
         {"--version", "", "print the version and exit",
          [](Options& options, std::string_view) -> std::string {
              options.print = std::string("heirloomd ") + version_number() + " (" + version_revision() + ")\n";

@@ -20,8 +20,9 @@ struct Options {
     std::chrono::seconds heartbeat_timeout{30};
     bool kill_unresponsive = false;
     std::chrono::seconds stop_drain_time{10};
-    std::chrono::seconds terminate_grace{5};  // between terminate and SIGKILL
-    std::vector<std::string> command;         // of a generation
+    std::chrono::seconds terminate_grace{5};             // between terminate and SIGKILL
+    std::chrono::seconds ticket_key_rotation{8 * 3600};  // 0: never
+    std::vector<std::string> command;                    // of a generation
 
     std::string print;  // --help or --version: print this and exit 0
 };

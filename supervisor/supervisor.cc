@@ -41,7 +41,10 @@ bool is_generation(pid_t pid, uint32_t epoch) {
 }  // namespace
 
 Supervisor::Supervisor(Options options)
-    : options_(std::move(options)), started_(std::chrono::steady_clock::now()), notify_(io_) {}
+    : options_(std::move(options)),
+      started_(std::chrono::steady_clock::now()),
+      notify_(io_),
+      ticket_keys_(io_, options_.ticket_key_rotation) {}
 
 int Supervisor::run() {
     if (const Status opened = open(); !opened.ok()) {
@@ -66,9 +69,12 @@ Status Supervisor::open() {
             [this](const std::string& name, const std::vector<int>& fds) { notify_.store(name, fds); },
             [this](const std::string& name) { notify_.remove(name); },
         });
+    open_ticket_keys(passed);
     adopt_sockets(std::move(passed));
-    hot_restart_ = std::make_unique<HotRestart>(HotRestart::Parts{io_, options_, *segment_, *stats_, *store_, notify_},
-                                                first_epoch_, [this](int exit_code) { on_end(exit_code); });
+    hot_restart_ = std::make_unique<HotRestart>(
+        HotRestart::Parts{io_, options_, *segment_, *stats_, *store_, notify_, ticket_keys_}, first_epoch_,
+        [this](int exit_code) { on_end(exit_code); });
+    ticket_keys_.on_rotation = [this] { hot_restart_->send_ticket_keys(); };
     hot_restart_->on_change = [this] { write_generations_file(); };
     signals_ = std::make_unique<Signals>(io_, Signals::Events{
                                                   [this] { hot_restart_->request_reload(nullptr); },
@@ -148,6 +154,26 @@ void Supervisor::fold_leftovers() {
                               if (!error) segment_->fold_generation(slot);
                           });
     }
+}
+
+void Supervisor::open_ticket_keys(std::vector<ServiceNotify::Passed>& passed) {
+    bool stored = false;
+    for (ServiceNotify::Passed& each : passed) {
+        if (each.name != TicketKeys::kFdName || stored) continue;
+        const Status adopted = ticket_keys_.adopt(std::move(each.fd));
+        stored = adopted.ok();
+        if (stored) {
+            spdlog::info("the session ticket keys of the last run go on");
+            continue;
+        }
+        spdlog::warn("TLS sessions of the last run do not resume: {}", adopted.error().text);
+        notify_.remove(TicketKeys::kFdName);
+    }
+    std::erase_if(passed, [](const ServiceNotify::Passed& each) { return each.name == TicketKeys::kFdName; });
+    if (const Status opened = ticket_keys_.open(notify_.is_enabled()); !opened.ok()) {
+        return spdlog::warn("{}", opened.error().text);
+    }
+    if (!stored && ticket_keys_.fd() >= 0) notify_.store(TicketKeys::kFdName, {ticket_keys_.fd()});
 }
 
 bool Supervisor::has_orphans() const {

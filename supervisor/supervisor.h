@@ -10,6 +10,7 @@
 #include "supervisor/hot_restart.h"
 #include "supervisor/options.h"
 #include "supervisor/signals.h"
+#include "supervisor/ticket_keys.h"
 
 namespace heirloom::supervisor {
 
@@ -25,6 +26,7 @@ class Supervisor {
     Status open_segment(std::vector<ServiceNotify::Passed>& passed);
     // Generations of an earlier supervisor of this run directory that was killed: they serve on.
     bool has_orphans() const;
+    void open_ticket_keys(std::vector<ServiceNotify::Passed>& passed);
     void adopt_sockets(std::vector<ServiceNotify::Passed> passed);
     // Generations of an earlier supervisor in an adopted segment: the dead are folded.
     void fold_leftovers();
@@ -38,6 +40,7 @@ class Supervisor {
     std::chrono::steady_clock::time_point started_;
     UniqueFd lock_;
     ServiceNotify notify_;
+    TicketKeys ticket_keys_;
     std::shared_ptr<shm::Segment> segment_;
     uint32_t first_epoch_ = 0;
     std::unique_ptr<SocketStore> store_;

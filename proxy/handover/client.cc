@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 #include "shm/version.h"
 
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Client>> Client::connect(UniqueFd channel, uint32_t concu
     hello.mutable_hello()->set_program_version(version_string());
     hello.mutable_hello()->set_pid(::getpid());
     hello.mutable_hello()->set_concurrency(concurrency);
+    hello.mutable_hello()->set_takes_ticket_keys(true);
     if (const Status sent = client->send_and_wait(hello, timeout); !sent) return sent.error();
     Result<shm::Received> received = client->wait_for(Body::kWelcome, timeout);
     if (!received) return received.error();
@@ -218,13 +220,13 @@ void Client::attach(network::EventLoop& loop, ClientCallbacks& callbacks) {
 
 void Client::on_io(uint32_t) {
     while (!unhandled_.empty()) {
-        const Message message = std::move(unhandled_.front());
+        Message message = std::move(unhandled_.front());
         unhandled_.pop_front();
         dispatch(message);
     }
     if (!lost_) flush();
     while (!lost_) {
-        const Result<shm::Received> received = channel_.receive();
+        Result<shm::Received> received = channel_.receive();
         if (received) {
             dispatch(received->message);
         } else if (received.error().retriable) {
@@ -235,7 +237,7 @@ void Client::on_io(uint32_t) {
     }
 }
 
-void Client::dispatch(const Message& message) {
+void Client::dispatch(Message& message) {
     switch (message.body_case()) {
         case Body::kGoLive:
             take_real_stderr();
@@ -247,6 +249,8 @@ void Client::dispatch(const Message& message) {
             return callbacks_->on_terminate(milliseconds(message.terminate().grace_ms()));
         case Body::kReopenLogs:
             return callbacks_->on_reopen_logs();
+        case Body::kTicketKeys:
+            return take_ticket_keys(message);
         case Body::kRefused:
             return callbacks_->on_refused(message.refused().request(), message.refused().reason());
         case Body::kWelcome:
@@ -267,6 +271,13 @@ void Client::dispatch(const Message& message) {
         case Body::BODY_NOT_SET:
             return;  // the channel lets none of these through
     }
+}
+
+void Client::take_ticket_keys(Message& message) {
+    std::vector<std::string> keys;
+    for (std::string& key : *message.mutable_ticket_keys()->mutable_keys()) keys.push_back(std::move(key));
+    callbacks_->on_ticket_keys(keys);
+    for (std::string& key : keys) explicit_bzero(key.data(), key.size());
 }
 
 void Client::lose(const std::string& reason) {

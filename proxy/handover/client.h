@@ -8,6 +8,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class ClientCallbacks {
     virtual void on_drain(std::chrono::seconds drain_time, bool immediate) = 0;
     virtual void on_terminate(std::chrono::milliseconds grace) = 0;
     virtual void on_reopen_logs() = 0;
+    // Keys for session tickets, of 80 bytes each: the first seals, all open. After the call they are wiped.
+    virtual void on_ticket_keys(std::span<const std::string> keys) = 0;
     virtual void on_refused(const std::string& request, const std::string& reason) = 0;
     virtual void on_supervisor_lost(const std::string& reason) = 0;
 };
@@ -85,7 +88,8 @@ class Client final : public network::IoHandler {
     std::vector<uint32_t> register_stats(std::span<const stats::Registrar::Spec> specs);
     void send(shm::proto::Message message);
     void flush();
-    void dispatch(const shm::proto::Message& message);
+    void dispatch(shm::proto::Message& message);
+    void take_ticket_keys(shm::proto::Message& message);
     void lose(const std::string& reason);
     static void on_heartbeat(void* self);
 

@@ -7,6 +7,7 @@
 // ACTION: crash (SIGSEGV), kill (SIGKILL), exit=N, hang (does nothing more, reads nothing), nonsense (bytes that are no
 // message), wrong (a message that is not permitted now), fail=TEXT (message failed, then exit 1), words=TEXT (to
 // stderr, then exit 1), close (closes the channel, lives on), silent (no heartbeat from here on), quit (stop_request).
+// `--ticket-keys 1`: takes them, and prints what their names begin with, the ring in one line.
 // `--only-epoch N` in front: the script counts for that epoch alone. A live generation answers each connect by its
 // epoch and closes. Without a script it behaves well; on drain it waits until `--connections` more seconds have passed
 // (0).
@@ -34,6 +35,7 @@ struct Script {
     std::vector<shm::proto::SocketSpec> sockets;
     std::vector<std::pair<std::string, uint64_t>> stats;
     int linger_s = 0;
+    bool takes_ticket_keys = false;
 };
 
 class FakeGeneration {
@@ -47,6 +49,7 @@ class FakeGeneration {
         hello.mutable_hello()->set_program_version("fake/1");
         hello.mutable_hello()->set_pid(getpid());
         hello.mutable_hello()->set_concurrency(2);
+        hello.mutable_hello()->set_takes_ticket_keys(script_.takes_ticket_keys);
         send(hello);
         reach("hello");
         const Message welcome = await(Message::kWelcome);
@@ -80,9 +83,22 @@ class FakeGeneration {
             auto received = channel_.receive_within(std::chrono::seconds(60));
             if (!received.ok()) std::exit(4);
             for (UniqueFd& fd : received->fds) fds_.push_back(std::move(fd));
+            show_ticket_keys(received->message);
             if (received->message.has_terminate()) std::exit(0);
             if (received->message.body_case() == wanted) return received->message;
         }
+    }
+
+    void show_ticket_keys(const Message& message) const {
+        if (!message.has_ticket_keys()) return;
+        std::printf("epoch %u: ticket keys", epoch_);
+        for (const std::string& key : message.ticket_keys().keys()) {
+            if (key.size() != 80) std::exit(5);
+            std::printf(" ");
+            for (size_t at = 0; at < 8; ++at) std::printf("%02x", static_cast<unsigned char>(key[at]));
+        }
+        std::printf("\n");
+        std::fflush(stdout);
     }
 
     void count(shm::Segment& segment, uint32_t slot) {
@@ -137,6 +153,7 @@ class FakeGeneration {
             auto received = channel_.receive();
             if (!received.ok() && received.error().retriable) continue;
             if (!received.ok()) return 0;
+            show_ticket_keys(received->message);
             if (received->message.has_terminate()) {
                 reach("terminate");
                 return 0;
@@ -156,6 +173,7 @@ class FakeGeneration {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(immediate ? 0 : script_.linger_s);
         while (std::chrono::steady_clock::now() < end) {
             auto received = channel_.receive_within(std::chrono::milliseconds(200));
+            if (received.ok()) show_ticket_keys(received->message);
             if (received.ok() && (received->message.has_terminate() || received->message.drain().immediate())) break;
             if (!received.ok() && received.error().code == EPIPE) break;
         }
@@ -241,6 +259,8 @@ Script parse(const std::vector<std::string>& arguments) {
             counts = epoch != nullptr && value == epoch;
         } else if (name == "--connections") {
             script.linger_s = std::atoi(value.c_str());
+        } else if (name == "--ticket-keys") {
+            script.takes_ticket_keys = counts;
         } else if (name == "--parent-shutdown-time-s") {
             continue;  // read by the supervisor
         } else if (name == "--stat") {

@@ -16,3 +16,6 @@ with Machine() as machine:
     expect(machine.live()['epoch'], 0)
     load.wait_requests()
     load.stop_without_loss()
+    wait_for('the ticket keys are taken over',
+             lambda: 'the session ticket keys of the last run go on' in machine.journal('heirloom'), 10)
+    expect_true('do not resume' not in machine.journal('heirloom'), 'nothing of the keys was refused')

@@ -26,6 +26,10 @@ struct Events : ClientCallbacks {
     }
     void on_terminate(milliseconds grace) override { said.push_back("terminate " + std::to_string(grace.count())); }
     void on_reopen_logs() override { said.push_back("reopen"); }
+    void on_ticket_keys(std::span<const std::string> keys) override {
+        said.push_back("keys");
+        for (const std::string& key : keys) said.back() += " " + key;
+    }
     void on_refused(const std::string& request, const std::string& reason) override {
         said.push_back("refused " + request + ": " + reason);
     }
@@ -100,6 +104,20 @@ TEST_CASE_FIXTURE(Play, "hello is answered by a place in the segment") {
     CHECK(client->generation_slot() == 1);
     CHECK(client->previous_generations() == 1);
     CHECK(client->segment()->created_ms() == segment->created_ms());
+}
+
+TEST_CASE_FIXTURE(Play, "ticket keys that came before the loop are told before anything later") {
+    const auto client = connect();
+    Message keys;
+    keys.mutable_ticket_keys()->add_keys("new");
+    keys.mutable_ticket_keys()->add_keys("old");
+    say(keys);
+    Message go;
+    go.mutable_go_live();
+    say(go);
+    client->attach(loop, events);
+    run_until(2);
+    CHECK(events.said == std::vector<std::string>{"keys new old", "go_live"});
 }
 
 TEST_CASE_FIXTURE(Play, "a supervisor that is silent, gone or lies is an error in time") {

@@ -29,7 +29,8 @@ TEST_CASE("each message has a name, and what the supervisor says no generation m
         make([](auto& m) { m.mutable_welcome(); }),     make([](auto& m) { m.mutable_stats_registered(); }),
         make([](auto& m) { m.mutable_sockets(); }),     make([](auto& m) { m.mutable_go_live(); }),
         make([](auto& m) { m.mutable_drain(); }),       make([](auto& m) { m.mutable_terminate(); }),
-        make([](auto& m) { m.mutable_reopen_logs(); }), make([](auto& m) { m.mutable_refused(); })};
+        make([](auto& m) { m.mutable_reopen_logs(); }), make([](auto& m) { m.mutable_refused(); }),
+        make([](auto& m) { m.mutable_ticket_keys(); })};
     for (const auto& message : down) {
         CHECK(name_of(message) != "unknown");
         CHECK(rule_of(message).direction == Direction::to_generation);

@@ -61,6 +61,20 @@ TEST_CASE("hello is answered by welcome with the segment") {
     CHECK(dialogue.link->sent[0].fds == std::vector<int>{dialogue.segment->fd()});
 }
 
+TEST_CASE("who does not say that it takes ticket keys is taken for one that does not know them") {
+    Dialogue dialogue;
+    SUBCASE("an older one") {
+        dialogue.say_hello();
+        CHECK_FALSE(dialogue.generation.takes_ticket_keys);
+    }
+    SUBCASE("one of today") {
+        dialogue.next().mutable_hello()->set_concurrency(2);
+        dialogue.message.mutable_hello()->set_takes_ticket_keys(true);
+        dialogue.say();
+        CHECK(dialogue.generation.takes_ticket_keys);
+    }
+}
+
 TEST_CASE("what does not fit the state is named, and nothing is done") {
     Dialogue dialogue;
     dialogue.next().mutable_ready();

@@ -26,6 +26,8 @@ TEST_CASE("without arguments the defaults hold") {
     CHECK(options.value().command == std::vector<std::string>{"heirloom-proxy", "-c", "/etc/envoy/envoy.yaml"});
     CHECK(options.value().initialize_timeout == 60s);
     CHECK_FALSE(options.value().kill_unresponsive);
+    CHECK(options.value().ticket_key_rotation == 8h);
+    CHECK(parse({"--ticket-key-rotation-s=0"}).value().ticket_key_rotation == 0s);
 }
 
 TEST_CASE("the run directory is systemd's when it gives one, the first of several") {
