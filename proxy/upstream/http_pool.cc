@@ -21,7 +21,8 @@ Acquired HttpPool::acquire(http::ResponseDecoder& decoder, PoolCallbacks& callba
     PoolContext& context = endpoint_.context();
     Acquired result;
     PooledConnection* const available = fresh ? nullptr : available_.front();
-    if (available) {
+    // One that has just failed tells its streams before it tells us.
+    if (available && available->has_room()) {
         if (!context.requests.try_take()) {
             context.stats.upstream_rq_active_overflow.add();
             result.failure = StreamReset::overflow;

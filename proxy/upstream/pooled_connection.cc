@@ -147,9 +147,11 @@ void PooledConnection::on_stream_complete(bool reusable) {
 void PooledConnection::on_protocol_error() {
     endpoint_.context().stats.upstream_cx_protocol_error.add();
     if (protocol_ == http::Protocol::http2) {
+        finish_requests(codec_->open_streams());
+        state_ = State::draining;
+        pool_.on_connection_drains(*this);
         // What the codec has to say of it goes out first.
-        drain();
-        if (!closed()) connection_->close_after_flush(std::chrono::milliseconds(0));
+        connection_->close_after_flush(std::chrono::milliseconds(0));
     } else {
         connection_->close();
     }

@@ -273,12 +273,20 @@ TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: nonsense from upstream is a protoco
     auto with = cluster_of("up", {server.address()});
     with.protocol = config::ClusterConfig::Protocol::http2;
     server.on_bytes = [](auto& peer) { peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"); };
-    Request request;
-    request.ask(open(with));
+    WorkerCluster& up = open(with);
+    Request request, next;
+    request.when_reset = [&] {
+        next.ask(up);
+        CHECK(next.ticket != nullptr);  // not on the connection that is lost
+    };
+    request.ask(up);
     finish(request);
     CHECK(request.reset == http::StreamReset::protocol_error);
-    CHECK(stat("upstream_cx_protocol_error") == 1);
-    CHECK(run_until([&] { return gauge("cluster.up.upstream_cx_active") == 0; }));
+    finish(next);
+    CHECK(next.reset == http::StreamReset::protocol_error);
+    CHECK(stat("upstream_cx_protocol_error") == 2);
+    CHECK(run_until([&] { return stat("upstream_cx_destroy_local") == 2; }));
+    CHECK(stat("upstream_cx_destroy_with_active_rq") == 0);
     CHECK(active() == 0);
 }
 

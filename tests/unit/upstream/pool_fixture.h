@@ -48,11 +48,15 @@ struct Request : http::ResponseDecoder, PoolCallbacks {
         done = end_stream;
     }
     void on_response_trailers(http::HeaderMap&) override { done = true; }
-    void on_stream_reset(http::StreamReset reason) override { reset = reason; }
+    void on_stream_reset(http::StreamReset reason) override {
+        reset = reason;
+        if (when_reset) when_reset();
+    }
     void on_request_flow_high() override {}
     void on_request_flow_low() override {}
     bool over() const { return done || failure || reset; }
 
+    std::function<void()> when_reset;
     http::HeaderMap headers;
     EndpointLease lease;
     PoolTicket* ticket = nullptr;
