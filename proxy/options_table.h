@@ -6,9 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "shm/segment.h"
+
 namespace heirloom::server {
 
-inline constexpr uint32_t kMaxConcurrency = 64;  // a generation has 65 rows in the segment: one is the main thread's
+// 256: of the rows that the supervisor's segment has for a generation one is the main thread's.
+inline constexpr uint32_t kMaxConcurrency = shm::SegmentOptions{}.rows - 1;
 
 enum class OptionName {
     config_path,

@@ -13,7 +13,7 @@ with open(count, 'w') as file:
 supervisor = Supervisor('', command=[script])
 supervisor.admin_address_path = admin
 port = supervisor.port
-for workers in (4, 1, 3, 2):
+for workers in (4, 1, 256, 3, 2):
     with open(count, 'w') as file:
         file.write(str(workers))
     supervisor.reload()

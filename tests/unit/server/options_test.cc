@@ -113,7 +113,7 @@ TEST_CASE("wrong command lines are answered as Envoy answers") {
     CHECK(error_of({"-c", "x", "--mode", "play"}) == "error: unknown mode 'play'\n");
     CHECK(error_of({"-c", "x", "--drain-strategy", "now"}) == "error: unknown drain-strategy 'now'\n");
     CHECK(error_of({"-c", "x", "--local-address-ip-version", "v5"}) == "error: unknown IP address version 'v5'\n");
-    CHECK(error_of({"-c", "x", "--concurrency", "1000"}) == "error: --concurrency must be at most 64\n");
+    CHECK(error_of({"-c", "x", "--concurrency", "1000"}) == "error: --concurrency must be at most 256\n");
 }
 
 TEST_CASE("Envoy's other options are refused by name") {
