@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/tls/socket.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "proxy/tls/certificate.h"
+
+namespace heirloom::tls {
+namespace {
+
+constexpr size_t kMostContent = 16 * 1024;  // of a record
+// A slice of this size gets a record of its own; smaller ones are gathered, for a record has its price.
+constexpr size_t kOwnRecord = 8 * 1024;
+// A tail of a block that is smaller than this is not worth a call.
+constexpr size_t kLeastRoom = 2 * 1024;
+constexpr int kIovecs = 16;
+
+std::string_view gather(const network::Buffer& plain, char* scratch) {
+    iovec pieces[kIovecs];
+    const int count = plain.fill_iovec(pieces, kIovecs);
+    size_t filled = 0;
+    for (int i = 0; i < count && filled < kMostContent; ++i) {
+        const size_t take = std::min(pieces[i].iov_len, kMostContent - filled);
+        std::memcpy(scratch + filled, pieces[i].iov_base, take);
+        filled += take;
+    }
+    return {scratch, filled};
+}
+
+}  // namespace
+
+Socket::Socket(SslPtr ssl, Side side, std::shared_ptr<const void> owner, const TlsStats& stats, std::string server_name,
+               std::string verified_name)
+    : owner_(std::move(owner)),
+      stats_(stats),
+      ssl_(std::move(ssl)),
+      side_(side),
+      server_name_(std::move(server_name)),
+      verified_name_(std::move(verified_name)) {
+    SSL_set_app_data(ssl_.get(), this);
+    BIO* const bio = bio_.make();
+    SSL_set_bio(ssl_.get(), bio, bio);
+}
+
+Socket::~Socket() = default;
+
+network::TransportSocket::Handshake Socket::handshake(network::Buffer& in, network::Buffer& out) {
+    if (failed_) return Handshake::failed;
+    if (!bio_.ready(in) && (side_ == Side::server || !SSL_in_before(ssl_.get()))) return Handshake::wants_input;
+    bio_.bind(in, out);
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result == 1) {
+        complete();
+        return Handshake::complete;
+    }
+    if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return Handshake::wants_input;
+    fail();
+    return Handshake::failed;
+}
+
+void Socket::complete() {
+    SSL* const ssl = ssl_.get();
+    if (side_ == Side::server) {
+        if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) server_name_ = name;
+    }
+    stats_.handshake.add();
+    if (SSL_session_reused(ssl)) stats_.session_reused.add();
+    if (!SSL_get0_peer_certificate(ssl)) stats_.no_certificate.add();
+    stats_.ciphers.add(cipher());
+    stats_.versions.add(version());
+    stats_.curves.add(agreed_group(ssl));
+    stats_.sigalgs.add(peer_signature(ssl));
+}
+
+void Socket::fail() {
+    failed_ = true;
+    TakenErrors errors = take_errors();
+    if (errors.no_client_certificate) {
+        stats_.fail_verify_no_cert.add();
+    } else if (!errors.verify_failed) {
+        stats_.connection_error.add();
+    }
+    failure_ = errors.text.empty() ? "TLS_error:TLS_error_end" : std::move(errors.text);
+}
+
+network::TransportSocket::Input Socket::decode(network::Buffer& in, network::Buffer& plain, network::Buffer& out) {
+    if (failed_) return Input::failed;
+    SSL* const ssl = ssl_.get();
+    bio_.bind(in, out);
+    while (bio_.ready(in) || SSL_pending(ssl) > 0) {
+        const std::span<char> room = plain.reserve(kLeastRoom);
+        const size_t before = in.size();
+        size_t got = 0;
+        const int result = SSL_read_ex(ssl, room.data(), room.size(), &got);
+        plain.commit(result == 1 ? got : 0);
+        if (result == 1) continue;
+        const int error = SSL_get_error(ssl, result);
+        if (error == SSL_ERROR_ZERO_RETURN) return Input::finished;
+        // A record without content: a ticket, a key update, a refused renegotiation.
+        if (error == SSL_ERROR_WANT_READ && in.size() != before) continue;
+        fail();
+        return Input::failed;
+    }
+    return Input::open;
+}
+
+bool Socket::encode(network::Buffer& plain, network::Buffer& out, size_t limit) {
+    if (failed_) return false;
+    static thread_local char scratch[kMostContent];
+    bio_.bind_output(out);
+    while (!plain.empty() && out.size() < limit) {
+        std::string_view content = plain.front();
+        if (content.size() < kOwnRecord && content.size() < plain.size()) content = gather(plain, scratch);
+        content = content.substr(0, kMostContent);
+        size_t written = 0;
+        const int result = SSL_write_ex(ssl_.get(), content.data(), content.size(), &written);
+        if (result != 1) {
+            fail();
+            return false;
+        }
+        plain.consume(written);
+    }
+    return true;
+}
+
+void Socket::finish(network::Buffer& out) {
+    if (failed_ || !SSL_is_init_finished(ssl_.get())) return;
+    bio_.bind_output(out);
+    if (SSL_shutdown(ssl_.get()) < 0) (void)take_reason();
+}
+
+std::string_view Socket::version() const { return SSL_get_version(ssl_.get()); }
+
+std::string_view Socket::cipher() const {
+    const SSL_CIPHER* const cipher = SSL_get_current_cipher(ssl_.get());
+    return cipher ? SSL_CIPHER_get_name(cipher) : std::string_view();
+}
+
+std::string_view Socket::alpn() const {
+    const unsigned char* protocol = nullptr;
+    unsigned length = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &protocol, &length);
+    return {reinterpret_cast<const char*>(protocol), length};
+}
+
+std::string Socket::session_id() const {
+    const SSL_SESSION* const session = SSL_get0_session(ssl_.get());
+    unsigned length = 0;
+    const unsigned char* const id = session ? SSL_SESSION_get_id(session, &length) : nullptr;
+    return hex(id, length);
+}
+
+bool Socket::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+bool Socket::peer_validated() const {
+    return SSL_get0_peer_certificate(ssl_.get()) && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+}
+
+const network::CertificateInfo* Socket::peer_certificate() const {
+    if (!peer_) {
+        X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+        if (!certificate) return nullptr;
+        peer_ = make_certificate_info(certificate, SSL_get_peer_cert_chain(ssl_.get()));
+    }
+    return peer_.get();
+}
+
+const network::CertificateInfo* Socket::local_certificate() const {
+    if (!local_) {
+        X509* const certificate = SSL_get_certificate(ssl_.get());
+        if (!certificate) return nullptr;
+        STACK_OF(X509)* issuers = nullptr;
+        SSL_get0_chain_certs(ssl_.get(), &issuers);
+        local_ = make_certificate_info(certificate, issuers);
+    }
+    return local_.get();
+}
+
+}  // namespace heirloom::tls
