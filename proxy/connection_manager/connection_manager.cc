@@ -10,12 +10,21 @@ namespace heirloom::connection_manager {
 
 using std::chrono::milliseconds;
 
-ConnectionManager::ConnectionManager(ConnectionSet& set, UniqueFd fd, const shm::SocketAddress* peer)
+ConnectionManager::ConnectionManager(ConnectionSet& set, network::AcceptedConnection accepted, bool keep_peer)
     : set_(set),
-      connection_(set.config().loop, std::move(fd), *this),
+      connection_(set.config().loop, std::move(accepted.fd), *this),
       codec_(http::make_http1_server(connection_, *this, set.codec_settings())) {
-    if (peer) connection_.set_remote_address(*peer);
+    if (keep_peer) connection_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
     connection_.set_high_watermark(set.config().buffer_limit_bytes);
+    if (accepted.client) {
+        const shm::SocketAddress target = accepted.client_target ? *accepted.client_target : shm::SocketAddress{};
+        proxied_ = std::make_unique<const Proxied>(Proxied{*accepted.client, target});
+    }
+    if (accepted.transport) {
+        connection_.set_transport_socket(std::move(accepted.transport));
+        connection_.set_handshake_timeout(accepted.handshake_timeout);
+    }
+    if (!accepted.unread.empty()) connection_.prepend_input(std::move(accepted.unread));
 }
 
 const ConnectionManagerConfig& ConnectionManager::config() const { return set_.config(); }
@@ -42,6 +51,7 @@ bool ConnectionManager::start() {
 }
 
 const shm::SocketAddress* ConnectionManager::local_address() {
+    if (proxied_ && proxied_->target.length != 0) return &proxied_->target;
     // Asking the kernel is needed only where the listener's address says too little.
     return set_.listens_on_any() ? &connection_.local_address() : &config().listen_address;
 }

@@ -22,6 +22,7 @@
 #include "proxy/handover/drain_manager.h"
 #include "proxy/http/http1_codec.h"
 #include "proxy/http/stream.h"
+#include "proxy/network/accepted_connection.h"
 #include "proxy/network/connection.h"
 #include "proxy/upstream/intrusive_list.h"
 #include "proxy/upstream/thread_pooled.h"
@@ -49,8 +50,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
                                 public network::Deferred,
                                 public upstream::ThreadPooled<ConnectionManager> {
   public:
-    // `peer` null: looked up when somebody asks.
-    ConnectionManager(ConnectionSet& set, UniqueFd fd, const shm::SocketAddress* peer);
+    // `keep_peer`: somebody will ask for the peer's address; else it is looked up then.
+    ConnectionManager(ConnectionSet& set, network::AcceptedConnection accepted, bool keep_peer);
 
     // False: the loop takes no more descriptors; nothing was counted.
     bool start();
@@ -66,7 +67,10 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     bool decide_close(bool request_complete);
     void close_after_response();
     const shm::SocketAddress* peer_address() { return &connection_.remote_address(); }
+    // The peer, or the client that its PROXY header names.
+    const shm::SocketAddress* client_address() { return proxied_ ? &proxied_->client : peer_address(); }
     const shm::SocketAddress* local_address();
+    bool proxied() const { return proxied_ != nullptr; }
 
     // network::ConnectionCallbacks
     void on_data() override;
@@ -83,6 +87,10 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     upstream::ListHook<ConnectionManager> hook;
 
   private:
+    struct Proxied {
+        shm::SocketAddress client, target;
+    };
+
     // What timer_ waits for. While a stream is under way it may still be armed for `idle`; then it does nothing.
     enum class Wait : uint8_t { idle, soft_drain, head };
 
@@ -97,6 +105,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     ConnectionSet& set_;
     network::Connection connection_;
     std::unique_ptr<http::ServerCodec> codec_;
+    std::unique_ptr<const Proxied> proxied_;  // told by a PROXY header
     Stream* stream_ = nullptr;
     network::Timer timer_{&ConnectionManager::on_timer, this};
     std::unique_ptr<network::Timer> duration_timer_;  // only where configured

@@ -31,10 +31,8 @@ ConnectionSet::~ConnectionSet() {
     put_streams_away();
 }
 
-void ConnectionSet::accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_length) {
-    shm::SocketAddress address;
-    if (wants_peer_) address = shm::from_sockaddr(peer, peer_length);
-    auto connection = std::make_unique<ConnectionManager>(*this, std::move(fd), wants_peer_ ? &address : nullptr);
+void ConnectionSet::accept(network::AcceptedConnection accepted) {
+    auto connection = std::make_unique<ConnectionManager>(*this, std::move(accepted), wants_peer_);
     if (!connection->start()) return;
     connections_.push_back(*connection.release());  // owned by the list until remove()
     if (on_change_) on_change_(1);

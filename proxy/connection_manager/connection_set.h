@@ -19,8 +19,8 @@ class ConnectionSet {
     ConnectionSet(const ConnectionSet&) = delete;
     ConnectionSet& operator=(const ConnectionSet&) = delete;
 
-    // Takes over an accepted connection (non-blocking). `peer` as accept gave it.
-    void accept(UniqueFd fd, const sockaddr* peer, socklen_t peer_length);
+    // Takes over an accepted connection.
+    void accept(network::AcceptedConnection accepted);
     size_t size() const { return connections_.size(); }
     // Called when a connection was made (+1) or has ended (-1).
     void on_change(std::function<void(int)> callback) { on_change_ = std::move(callback); }

@@ -38,6 +38,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     if (!config.access_log.empty()) {
         info_.downstream_direct_remote = connection.peer_address();
         info_.downstream_local = connection.local_address();
+        if (connection.proxied()) info_.downstream_remote = connection.client_address()->to_string();
     }
     set_idle_timeout(config.http->stream_idle_timeout);
     if (config.http->max_stream_duration.count() > 0) set_max_duration(config.http->max_stream_duration);
@@ -101,7 +102,7 @@ bool Stream::admit(http::HeaderMap& headers) {
         send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
         return false;
     }
-    const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->peer_address() : nullptr;
+    const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->client_address() : nullptr;
     if (!prepare_request(headers, {*config.http, config.own_address}, peer, config.random, info_.downstream_remote)) {
         config.stats.http.downstream_cx_protocol_error.add();
         refuse(400, text_of_refusal(400), "http1.connection_header_rejected");

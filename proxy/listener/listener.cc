@@ -89,7 +89,8 @@ void Listener::accept_one(int fd) {
         return;
     }
     connections_.config().stats.listener.connections_accepted_per_socket_event.record(1);
-    connections_.accept(std::move(connection), reinterpret_cast<const sockaddr*>(&peer), length);
+    connections_.accept(
+        {.fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length});
 }
 
 void Listener::pause(int error) {

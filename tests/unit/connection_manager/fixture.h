@@ -124,7 +124,9 @@ struct Site : upstream::LoopFixture, http::StreamHandlerFactory {
         int fds[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
         const shm::SocketAddress from = *shm::make_ip_address(peer, 4711);
-        set->accept(UniqueFd(fds[1]), reinterpret_cast<const sockaddr*>(&from.storage), from.length);
+        set->accept({.fd = UniqueFd(fds[1]),
+                     .peer = reinterpret_cast<const sockaddr*>(&from.storage),
+                     .peer_length = from.length});
         return Client(UniqueFd(fds[0]));
     }
     // Answers every request at once.
