@@ -66,6 +66,26 @@ class Client final : public ClientContext, public std::enable_shared_from_this<C
         static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
         return index;
     }
+    class ClientSocket final : public Socket {
+      public:
+        ClientSocket(SslPtr ssl, std::shared_ptr<const Client> client, std::string server_name, std::string verified,
+                     SessionPtr offered)
+            : Socket(std::move(ssl), Side::client, client, client->core_.stats, std::move(server_name),
+                     std::move(verified)),
+              offered_(std::move(offered)) {}
+
+      private:
+        // In TLS 1.2 the library does not tell of a new ticket for a session that was taken up.
+        void on_established() override {
+            if (offered_ && SSL_get0_session(ssl()) != offered_.get() && SSL_version(ssl()) < TLS1_3_VERSION &&
+                SSL_session_reused(ssl()) == 1) {
+                SessionPtr renewed(SSL_get1_session(ssl()));
+                if (keep_session(ssl(), renewed.get()) == 1) (void)renewed.release();
+            }
+            offered_.reset();
+        }
+        SessionPtr offered_;
+    };
     static int keep_session(SSL* ssl, SSL_SESSION* session);
     // Under which a session is kept: the name, and whether the certificate was checked for it.
     static std::string session_name(const std::string& server_name, const std::string& verified_name) {
@@ -143,13 +163,10 @@ std::unique_ptr<network::TransportSocket> Client::make_socket(const ClientOption
     }
     const bool verify = verify_server_name_ || options.verify_server_name;
     std::string verified = verify ? name : std::string();
-    if (keep_sessions_) {
-        if (const SessionPtr session = sessions_.take(session_name(name, verified))) {
-            SSL_set_session(ssl.get(), session.get());
-        }
-    }
-    return std::make_unique<Socket>(std::move(ssl), Side::client, shared_from_this(), core_.stats, std::move(name),
-                                    std::move(verified));
+    SessionPtr session = keep_sessions_ ? sessions_.take(session_name(name, verified)) : nullptr;
+    if (session) SSL_set_session(ssl.get(), session.get());
+    return std::make_unique<ClientSocket>(std::move(ssl), shared_from_this(), std::move(name), std::move(verified),
+                                          std::move(session));
 }
 
 }  // namespace

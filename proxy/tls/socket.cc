@@ -43,7 +43,10 @@ Socket::Socket(SslPtr ssl, Side side, std::shared_ptr<const void> owner, const T
     SSL_set_bio(ssl_.get(), bio, bio);
 }
 
-Socket::~Socket() = default;
+Socket::~Socket() {
+    // Else the library takes a connection that ends without a close_notify for broken and its session for spoiled.
+    if (!failed_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
 
 network::TransportSocket::Handshake Socket::handshake(network::Buffer& in, network::Buffer& out) {
     if (failed_) return Handshake::failed;
@@ -71,6 +74,7 @@ void Socket::complete() {
     stats_.versions.add(version());
     stats_.curves.add(agreed_group(ssl));
     stats_.sigalgs.add(peer_signature(ssl));
+    on_established();
 }
 
 void Socket::fail() {

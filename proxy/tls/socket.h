@@ -36,6 +36,11 @@ class Socket : public network::TransportSocket, private network::TlsSession {
     const network::TlsSession* session() const override { return this; }
     std::string_view failure() const override { return failure_; }
 
+  protected:
+    SSL* ssl() const { return ssl_.get(); }
+    // The handshake is over.
+    virtual void on_established() {}
+
   private:
     // network::TlsSession
     std::string_view version() const override;
