@@ -8,6 +8,8 @@ namespace heirloom::network {
 namespace {
 
 constexpr size_t kEncodeAhead = 64 * 1024;
+// More than this can only be answers of the protocol itself, to a peer that asks without end and never reads.
+constexpr size_t kMostUnsent = 4 * kEncodeAhead;
 
 // What handshakes may take of one iteration of the loop: everybody else's events come in between.
 constexpr std::chrono::microseconds kHandshakeTurn{1000};
@@ -113,7 +115,13 @@ bool Connection::deliver_secured() {
             fail_transport(CloseReason::reset);
             return false;
     }
-    if (!secured.out.empty()) flush();
+    if (!secured.out.empty()) {
+        flush();
+        if (secured.out.size() > kMostUnsent) {
+            fail_transport(CloseReason::reset);
+            return false;
+        }
+    }
     return true;
 }
 

@@ -52,9 +52,11 @@ network::TransportSocket::Handshake Socket::handshake(network::Buffer& in, netwo
     if (failed_) return Handshake::failed;
     if (!bio_.ready(in) && (side_ == Side::server || !SSL_in_before(ssl_.get()))) return Handshake::wants_input;
     bio_.bind(in, out);
+    ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
     if (result == 1) {
         complete();
+        ERR_clear_error();  // decode() and encode() rely on it
         return Handshake::complete;
     }
     if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return Handshake::wants_input;

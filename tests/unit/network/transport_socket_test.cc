@@ -11,6 +11,7 @@ namespace {
 struct Whisper : TransportSocket {
     bool speaks_first = false;
     bool greeted = false;
+    bool chatty = false;  // answers by itself
     std::string why;
 
     static std::string record(std::string_view text) {
@@ -31,7 +32,8 @@ struct Whisper : TransportSocket {
         if (!speaks_first) out.append("yo");
         return Handshake::complete;
     }
-    Input decode(Buffer& in, Buffer& plain, Buffer&) override {
+    Input decode(Buffer& in, Buffer& plain, Buffer& out) override {
+        if (chatty) out.append(std::string(2 * in.size(), 'c'));
         while (!in.empty()) {
             const size_t length = static_cast<unsigned char>(in.front()[0]);
             if (length == 0) return Input::finished;
@@ -252,6 +254,28 @@ TEST_CASE("half-close of plain connections") {
         CHECK_FALSE(owner.reason);
     }
     connection.close();
+}
+
+TEST_CASE("a peer that makes the protocol answer and does not read is cut off") {
+    EventLoop loop;
+    Owner owner(loop);
+    TcpPair pair(4096);
+    Connection connection(loop, std::move(pair.near), owner);
+    owner.connection = &connection;
+    auto whisper = std::make_unique<Whisper>();
+    whisper->chatty = true;
+    connection.set_transport_socket(std::move(whisper));
+    REQUIRE(connection.start());
+    pair.send("hi");
+    std::thread sender([&] {
+        std::string records;
+        for (int i = 0; i < 1000; ++i) records += Whisper::record("x");
+        while (::send(pair.far.get(), records.data(), records.size(), MSG_NOSIGNAL) > 0) {
+        }
+    });
+    CHECK(run_until(loop, owner, [&] { return owner.reason.has_value(); }));
+    sender.join();
+    CHECK(owner.reason == CloseReason::reset);
 }
 
 TEST_CASE("close_after_flush ends with the end of the records") {
