@@ -25,7 +25,8 @@ REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo 0000000000
 OPT_release := -O2 -g1
 # Without vptr: its check opens a pipe, so it cries wolf in a process that is out of descriptors.
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# Asio fences its executor for other threads; the supervisor has none.
+OPT_tsan := -O1 -g -fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -w
 FORTIFY := $(if $(filter release,$(MODE)),-D_FORTIFY_SOURCE=2)
 # g++ 12 cries wolf over std::string concatenation (PR 105651, 105329), and a precompiled header is no system header to it.
