@@ -189,6 +189,9 @@ std::string play(network::EventLoop& loop, uint8_t mode, std::string_view input,
         if (tunnel) request.add_copy(HeaderId::upgrade, "websocket");
         RequestEncoder& encoder = codec->new_stream(client.decoder);
         encoder.encode_headers(request, !tunnel);
+        // Before the response can end the connection: a request that waits to be written would be lost with it.
+        client.connection->flush();
+        client.drain();
         client.feed(*codec, input, cutter);
         if (!client.over && codec->on_end_of_stream()) {
             network::Buffer last;
