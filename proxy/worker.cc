@@ -107,6 +107,7 @@ void Worker::drain(std::function<void()> empty) {
     post([this, empty = std::move(empty)] {
         empty_ = empty;
         clusters_->close_idle();
+        for (const auto& part : parts_) part->connections->announce_drain();
     });
 }
 

@@ -38,7 +38,8 @@ class Worker {
     // `done(false)`: a shard could not be watched.
     void start_polling(std::function<void(bool)> done);
     void stop_polling(bool inbound_only, std::function<void()> done);
-    // The generation drains: idle upstream connections go; `empty` is called each time the last connection has ended.
+    // The generation drains: idle upstream connections go, HTTP/2 clients hear of it; `empty` is called each time the
+    // last connection has ended.
     void drain(std::function<void()> empty);
     // The order of an end: see ConnectionManager.
     void announce_close();

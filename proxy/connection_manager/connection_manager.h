@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConnectionManager: one downstream connection that speaks HTTP: transport, codec, the stream that is under way, and
-// when the connection ends. ConnectionManagerConfig is what all connections of one listener on one worker share.
+// ConnectionManager: one downstream connection that speaks HTTP: transport, codec, the streams that are under way, and
+// when the connection ends. ConnectionManagerConfig is what all connections of one filter chain on one worker share.
 //
-// When it ends, and how:
+// The codec is chosen by codec_type; AUTO goes by ALPN where there is TLS, else by the first bytes.
+//
+// When it ends, and how, HTTP/1:
 //   after a response  `connection: close` was said (by the client, by the drain, by max_requests_per_connection ...):
 //                     flush, FIN, then delayed_close_timeout for the client's FIN
 //   idle              one that never sent a request: at once. Else Envoy's soft drain: the next answer says close; only
@@ -10,6 +12,8 @@
 //   drain             never by itself: an idle connection stays until its client speaks
 //   terminate         announce_close(): every answer says close; close_idle(): those without a request get a FIN (the
 //                     client sees an orderly end before it sends, not a reset); close_now() cuts the rest
+// HTTP/2: whatever the reason, a GOAWAY that takes nothing away, after drain_timeout the one that names the last
+// stream, and the end when no stream is open. The drain begins this at once: a client with nothing to ask hears of it.
 #pragma once
 
 #include <memory>
@@ -55,7 +59,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
 
     // False: the loop takes no more descriptors; nothing was counted.
     bool start();
-    void announce_close() { closing_ = true; }
+    void announce_drain();
+    void announce_close();
     void close_idle();
     void close_now() { connection_.close(); }
 
@@ -65,14 +70,23 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     network::Connection& connection() { return connection_; }
     // Does the response whose head is being written end the connection? Counts why.
     bool decide_close(bool request_complete);
+    // What the request was like lets nothing good be expected of the bytes behind it. HTTP/2: of its stream only.
+    void distrust_rest() { closing_ = closing_ || !multiplexed_; }
     void close_after_response();
+    bool multiplexed() const { return multiplexed_; }
+    void add(Stream& stream) { streams_.push_front(stream); }
+    void remove(Stream& stream) { streams_.remove(stream); }
     const shm::SocketAddress* peer_address() { return &connection_.remote_address(); }
     // The peer, or the client that its PROXY header names.
     const shm::SocketAddress* client_address() { return proxied_ ? &proxied_->client : peer_address(); }
     const shm::SocketAddress* local_address();
     bool proxied() const { return proxied_ != nullptr; }
 
+    // The element that x-forwarded-client-cert gets of this connection's client; "" without a certificate.
+    const std::string& client_certificate();
+
     // network::ConnectionCallbacks
+    void on_connected() override;
     void on_data() override;
     void on_end_of_stream() override;
     void on_closed(network::CloseReason reason) override;
@@ -83,6 +97,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     http::RequestDecoder& on_new_stream(http::ResponseEncoder& encoder) override;
     void on_stream_complete(bool reusable) override;
     void on_codec_error(const http::CodecError& error) override;
+    void on_connection_error(std::string_view details) override;
+    void on_goaway() override;
 
     upstream::ListHook<ConnectionManager> hook;
 
@@ -92,29 +108,44 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     };
 
     // What timer_ waits for. While a stream is under way it may still be armed for `idle`; then it does nothing.
-    enum class Wait : uint8_t { idle, soft_drain, head };
+    enum class Wait : uint8_t { idle, soft_drain, head, last_goaway };
+    enum class Goaway : uint8_t { none, wanted, notice, last };
 
     static void on_timer(void* self);
     static void on_max_duration(void* self);
+    bool max_requests_reached();
+    void speak(http::Protocol protocol);
+    bool choose_codec();
     void wait_for(Wait what, std::chrono::milliseconds delay);
     void wait_for_next_request();
+    void wait_for_head();
+    bool between_requests() const { return !codec_ || codec_->idle(); }
     void begin_soft_drain();
+    void begin_goaway();
+    void finish_goaway();
     void refuse_slow_head();
     void count_bytes();
+    void count_buffered();
 
     ConnectionSet& set_;
     network::Connection connection_;
-    std::unique_ptr<http::ServerCodec> codec_;
-    std::unique_ptr<const Proxied> proxied_;  // told by a PROXY header
-    Stream* stream_ = nullptr;
+    std::unique_ptr<http::ServerCodec> codec_;                // null: not chosen yet
+    std::unique_ptr<const Proxied> proxied_;                  // told by a PROXY header
+    upstream::IntrusiveList<Stream, &Stream::hook> streams_;  // under way; HTTP/1: one at most
+    std::unique_ptr<const std::string> client_certificate_;   // made when first asked for
     network::Timer timer_{&ConnectionManager::on_timer, this};
     std::unique_ptr<network::Timer> duration_timer_;  // only where configured
     std::chrono::steady_clock::time_point start_;
     uint64_t counted_received_ = 0;
     uint64_t counted_sent_ = 0;
+    size_t buffered_in_ = 0;  // as told to the gauges
+    size_t buffered_out_ = 0;
     uint32_t requests_ = 0;
     Wait waiting_for_ = Wait::idle;
-    bool closing_ = false;  // the next response is the last
+    Goaway goaway_ = Goaway::none;
+    bool secure_ = false;  // TLS, handshake over or not
+    bool multiplexed_ = false;
+    bool closing_ = false;  // the next response is the last; HTTP/2: counted, and GOAWAY is under way
     bool soft_draining_ = false;
 };
 

@@ -44,10 +44,12 @@ ConnectionManagerStats make_connection_manager_stats(stats::Registrar& registrar
                                                      std::string_view stat_prefix, std::string_view thread) {
     const std::string listener = "listener." + stats::sanitize(listener_name) + ".";
     const std::string http = "http." + stats::sanitize(stat_prefix) + ".";
-    return {make_http_stats(registrar, http), make_listener_stats(registrar, listener),
+    return {make_http_stats(registrar, http),
+            make_listener_stats(registrar, listener),
             make_listener_http_stats(registrar, listener + http),
             make_listener_worker_stats(registrar, listener + std::string(thread) + "."),
-            registrar.gauge("server.total_connections")};
+            registrar.gauge("server.total_connections"),
+            http::make_http2_stats(registrar, "http2.")};
 }
 
 void count_response(const ConnectionManagerStats& stats, uint16_t code) {

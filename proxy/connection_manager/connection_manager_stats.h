@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/http2_codec.h"
 #include "proxy/stats/store.h"
 
 namespace heirloom::connection_manager {
@@ -16,6 +17,8 @@ namespace heirloom::connection_manager {
 #define HEIRLOOM_HTTP_STATS(COUNTER, GAUGE, HISTOGRAM)         \
     COUNTER(downstream_cx_total)                               \
     COUNTER(downstream_cx_http1_total)                         \
+    COUNTER(downstream_cx_http2_total)                         \
+    COUNTER(downstream_cx_ssl_total)                           \
     COUNTER(downstream_cx_upgrades_total)                      \
     COUNTER(downstream_cx_destroy)                             \
     COUNTER(downstream_cx_destroy_local)                       \
@@ -27,11 +30,13 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_cx_rx_bytes_total)                      \
     COUNTER(downstream_cx_tx_bytes_total)                      \
     COUNTER(downstream_cx_drain_close)                         \
+    COUNTER(downstream_cx_delayed_close_timeout)               \
     COUNTER(downstream_cx_idle_timeout)                        \
     COUNTER(downstream_cx_max_duration_reached)                \
     COUNTER(downstream_cx_max_requests_reached)                \
     COUNTER(downstream_rq_total)                               \
     COUNTER(downstream_rq_http1_total)                         \
+    COUNTER(downstream_rq_http2_total)                         \
     COUNTER(downstream_rq_completed)                           \
     COUNTER(downstream_rq_1xx)                                 \
     COUNTER(downstream_rq_2xx)                                 \
@@ -47,11 +52,16 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_rq_header_timeout)                      \
     COUNTER(downstream_rq_idle_timeout)                        \
     COUNTER(downstream_rq_max_duration_reached)                \
+    COUNTER(downstream_rq_too_many_premature_resets)           \
     COUNTER(downstream_rq_ws_on_non_ws_route)                  \
     COUNTER(downstream_flow_control_paused_reading_total)      \
     COUNTER(downstream_flow_control_resumed_reading_total)     \
     GAUGE(downstream_cx_active)                                \
     GAUGE(downstream_cx_http1_active)                          \
+    GAUGE(downstream_cx_http2_active)                          \
+    GAUGE(downstream_cx_ssl_active)                            \
+    GAUGE(downstream_cx_rx_bytes_buffered)                     \
+    GAUGE(downstream_cx_tx_bytes_buffered)                     \
     GAUGE(downstream_cx_upgrades_active)                       \
     GAUGE(downstream_cx_http1_soft_drain)                      \
     GAUGE(downstream_rq_active)                                \
@@ -62,6 +72,7 @@ namespace heirloom::connection_manager {
 #define HEIRLOOM_LISTENER_STATS(COUNTER, GAUGE, HISTOGRAM)     \
     COUNTER(downstream_cx_total)                               \
     COUNTER(downstream_cx_destroy)                             \
+    COUNTER(downstream_cx_transport_socket_connect_timeout)    \
     COUNTER(downstream_accept_paused)                          \
     GAUGE(downstream_cx_active)                                \
     HISTOGRAM(downstream_cx_length_ms)                         \
@@ -102,6 +113,7 @@ struct ConnectionManagerStats {
     ListenerHttpStats listener_http;
     ListenerWorkerStats worker;
     stats::Gauge total_connections;  // server.total_connections
+    http::Http2Stats http2;          // `http2.`, of all listeners together
 };
 
 // `listener_name`: the stat prefix of the listener, or its address. `thread`: "worker_0", "main_thread". Main thread;

@@ -16,12 +16,28 @@ bool is_any_address(const shm::SocketAddress& address) {
 
 ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move(config)) {
     const config::HttpConnectionManagerConfig& http = *config_.http;
-    codec_settings_.max_headers_bytes = http.max_request_headers_kb * 1024;
-    codec_settings_.max_headers_count = http.max_headers_count;
-    codec_settings_.enable_trailers = http.enable_trailers;
-    codec_settings_.accept_http10 = http.accept_http10;
-    codec_settings_.default_host_for_http10 = http.default_host_for_http10;
-    codec_settings_.allow_absolute_url = http.allow_absolute_url;
+    http1_settings_.max_headers_bytes = http.max_request_headers_kb * 1024;
+    http1_settings_.max_headers_count = http.max_headers_count;
+    http1_settings_.enable_trailers = http.enable_trailers;
+    http1_settings_.accept_http10 = http.accept_http10;
+    http1_settings_.default_host_for_http10 = http.default_host_for_http10;
+    http1_settings_.allow_absolute_url = http.allow_absolute_url;
+    const config::Http2Config& http2 = http.http2;
+    http2_settings_.max_headers_bytes = http.max_request_headers_kb * 1024;
+    http2_settings_.max_headers_count = http.max_headers_count;
+    http2_settings_.max_concurrent_streams = http2.max_concurrent_streams;
+    http2_settings_.initial_stream_window_size = http2.initial_stream_window_size;
+    http2_settings_.initial_connection_window_size = http2.initial_connection_window_size;
+    http2_settings_.hpack_table_size = http2.hpack_table_size;
+    http2_settings_.allow_connect = http2.allow_connect;
+    http2_settings_.stream_buffer_bytes = std::min(http2_settings_.stream_buffer_bytes, config_.buffer_limit_bytes);
+    http2_settings_.max_outbound_frames = http2.max_outbound_frames;
+    http2_settings_.max_outbound_control_frames = http2.max_outbound_control_frames;
+    http2_settings_.max_consecutive_inbound_frames_with_empty_payload =
+        http2.max_consecutive_inbound_frames_with_empty_payload;
+    http2_settings_.max_inbound_priority_frames_per_stream = http2.max_inbound_priority_frames_per_stream;
+    http2_settings_.max_inbound_window_update_frames_per_data_frame_sent =
+        http2.max_inbound_window_update_frames_per_data_frame_sent;
     listens_on_any_ = is_any_address(config_.listen_address);
     wants_peer_ = http.use_remote_address || !config_.access_log.empty();
 }
@@ -42,6 +58,10 @@ void ConnectionSet::remove(ConnectionManager& connection) {
     connections_.remove(connection);
     config_.loop.destroy_later(std::unique_ptr<network::Deferred>(&connection));
     if (on_change_) on_change_(-1);
+}
+
+void ConnectionSet::announce_drain() {
+    for (auto* one = connections_.front(); one; one = connections_.next(*one)) one->announce_drain();
 }
 
 void ConnectionSet::announce_close() {

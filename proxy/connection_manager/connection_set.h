@@ -26,13 +26,15 @@ class ConnectionSet {
     void on_change(std::function<void(int)> callback) { on_change_ = std::move(callback); }
 
     // See ConnectionManager for the order of a polite end.
+    void announce_drain();
     void announce_close();
     void close_idle();
     void close_now();
 
     // For connections and streams.
     const ConnectionManagerConfig& config() const { return config_; }
-    const http::Http1Settings& codec_settings() const { return codec_settings_; }
+    const http::Http1Settings& http1_settings() const { return http1_settings_; }
+    const http::Http2Settings& http2_settings() const { return http2_settings_; }
     // The listener's address is no address of this host: each connection has its own.
     bool listens_on_any() const { return listens_on_any_; }
     Stream& acquire_stream();
@@ -44,7 +46,8 @@ class ConnectionSet {
     void put_streams_away();
 
     ConnectionManagerConfig config_;
-    http::Http1Settings codec_settings_;
+    http::Http1Settings http1_settings_;
+    http::Http2Settings http2_settings_;
     bool wants_peer_;
     bool listens_on_any_;
     upstream::IntrusiveList<ConnectionManager, &ConnectionManager::hook> connections_;

@@ -16,6 +16,7 @@ using http::HeaderId;
 using http::HeaderMap;
 
 constexpr std::string_view kHttp = "http";
+constexpr std::string_view kHttps = "https";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -192,12 +193,13 @@ void note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::So
                  std::string& client) {
     const config::HttpConnectionManagerConfig& config = rules.config;
     const uint32_t hops = config.xff_num_trusted_hops;
+    const std::string_view scheme = rules.secure ? kHttps : kHttp;
     if (has_several_lines(headers, HeaderId::x_forwarded_for)) join_lines(headers, HeaderId::x_forwarded_for);
     const std::string_view list = headers.get(HeaderId::x_forwarded_for);
     if (!config.use_remote_address) {
         if (!list.empty()) set_client(client, address_from_right(list, hops));
         if (!headers.has(HeaderId::x_forwarded_proto)) {
-            headers.add_view(HeaderId::x_forwarded_proto, http::name_of(HeaderId::x_forwarded_proto), kHttp);
+            headers.add_view(HeaderId::x_forwarded_proto, http::name_of(HeaderId::x_forwarded_proto), scheme);
         }
         return;
     }
@@ -212,7 +214,7 @@ void note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::So
     if (!config.skip_xff_append && has_ip) {
         append_to_forwarded_for(headers, is_loopback(*peer) ? rules.own_address : std::string_view(peer_ip));
     }
-    if (hops == 0 || !headers.has(HeaderId::x_forwarded_proto)) headers.set(HeaderId::x_forwarded_proto, kHttp);
+    if (hops == 0 || !headers.has(HeaderId::x_forwarded_proto)) headers.set(HeaderId::x_forwarded_proto, scheme);
 }
 
 }  // namespace
@@ -251,7 +253,8 @@ bool prepare_request(HeaderMap& headers, const ForwardingRules& rules, const shm
     note_origin(headers, rules, peer, client);
     if (!headers.has(HeaderId::scheme)) {
         const std::string_view told = headers.get(HeaderId::x_forwarded_proto);
-        headers.add_view(HeaderId::scheme, http::name_of(HeaderId::scheme), told == "https" ? "https" : kHttp);
+        const bool secure = told == kHttps || (told != kHttp && rules.secure);
+        headers.add_view(HeaderId::scheme, http::name_of(HeaderId::scheme), secure ? kHttps : kHttp);
     }
     const bool renew = edge && !config.preserve_external_request_id;
     if (config.generate_request_id && (renew || headers.get(HeaderId::x_request_id).empty())) {

@@ -17,6 +17,7 @@ namespace heirloom::connection_manager {
 struct ForwardingRules {
     const config::HttpConnectionManagerConfig& config;
     std::string_view own_address;  // IP appended to x-forwarded-for for a loopback peer
+    bool secure = false;           // the client came by TLS
 };
 
 // Is it refused before anything else is looked at? Status 0: no. `details` as Envoy names them.

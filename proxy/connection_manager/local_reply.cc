@@ -62,13 +62,13 @@ std::string percent_encode(std::string_view text) {
 }  // namespace
 
 std::string_view make_local_reply(HeaderMap& reply, const HeaderMap& request, uint16_t status, std::string_view body,
-                                  const HeaderMap* add) {
+                                  const HeaderMap* add, std::string_view grpc_status) {
     reply.clear();
     const bool grpc = is_grpc(request);
     add_number(reply, HeaderId::status, grpc ? 200 : status);
     if (grpc) {
         reply.add_copy(HeaderId::content_type, "application/grpc");
-        reply.add_copy("grpc-status", grpc_status_of(status));
+        reply.add_copy("grpc-status", grpc_status.empty() ? grpc_status_of(status) : grpc_status);
         if (!body.empty()) reply.add_copy("grpc-message", percent_encode(body));
         body = {};
     } else if (!body.empty()) {

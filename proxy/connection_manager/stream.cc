@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "proxy/connection_manager/client_certificate.h"
 #include "proxy/connection_manager/connection_set.h"
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/connection_manager/local_reply.h"
@@ -25,9 +26,12 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     response_complete_ = false;
     head_request_ = false;
     tunnel_ = false;
+    connection.add(*this);
 
     config.stats.http.downstream_rq_total.add();
-    config.stats.http.downstream_rq_http1_total.add();
+    (connection.multiplexed() ? config.stats.http.downstream_rq_http2_total
+                              : config.stats.http.downstream_rq_http1_total)
+        .add();
     config.stats.http.downstream_rq_active.add();
 
     info_.reset();
@@ -35,6 +39,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     info_.start_wall = config.loop.wall_now();
     info_.connection_id = connection.connection().id();
     info_.filter_chain_name = config.filter_chain_name;
+    info_.downstream_tls = connection.connection().tls();
     if (!config.access_log.empty()) {
         info_.downstream_direct_remote = connection.peer_address();
         info_.downstream_local = connection.local_address();
@@ -98,15 +103,19 @@ bool Stream::admit(http::HeaderMap& headers) {
         if (refusal.details == "path_normalization_failed") {
             config.stats.http.downstream_rq_failed_path_normalization.add();
         }
-        if (refusal.status == 400) connection_->announce_close();
+        if (refusal.status == 400) connection_->distrust_rest();
         send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
         return false;
     }
     const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->client_address() : nullptr;
-    if (!prepare_request(headers, {*config.http, config.own_address}, peer, config.random, info_.downstream_remote)) {
+    const ForwardingRules rules{*config.http, config.own_address, info_.downstream_tls != nullptr};
+    if (!prepare_request(headers, rules, peer, config.random, info_.downstream_remote)) {
         config.stats.http.downstream_cx_protocol_error.add();
         refuse(400, text_of_refusal(400), "http1.connection_header_rejected");
         return false;
+    }
+    if (info_.downstream_tls || headers.has(HeaderId::x_forwarded_client_cert)) {
+        forward_client_certificate(headers, *config.http, *connection_);
     }
     return true;
 }
@@ -140,13 +149,35 @@ void Stream::on_request_trailers(http::HeaderMap& trailers) {
     handler_->on_request_trailers(trailers);
 }
 
-void Stream::on_stream_reset(http::StreamReset) { disconnected(false); }
+void Stream::on_stream_reset(http::StreamReset reason) {
+    if (over()) return;
+    switch (reason) {
+        case http::StreamReset::remote:
+            return end_by_client(ResponseFlag::downstream_remote_reset, "http2.remote_reset");
+        case http::StreamReset::remote_refused:
+            return end_by_client(ResponseFlag::downstream_remote_reset, "http2.remote_refuse");
+        case http::StreamReset::protocol_error:
+            return end_by_client(ResponseFlag::downstream_protocol_error, "http2.violation.of.messaging.rule");
+        case http::StreamReset::local:
+        case http::StreamReset::connection_terminated:
+        case http::StreamReset::connection_failed:
+        case http::StreamReset::connection_timeout:
+        case http::StreamReset::overflow:
+            break;
+    }
+    disconnected(false);
+}
 
 void Stream::disconnected(bool local) {
     if (over()) return;
+    end_by_client(ResponseFlag::downstream_connection_termination,
+                  local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
+}
+
+void Stream::end_by_client(ResponseFlag flag, std::string_view details) {
     connection_->config().stats.http.downstream_rq_rx_reset.add();
-    info_.set_flag(ResponseFlag::downstream_connection_termination);
-    info_.response_code_details = local ? "downstream_local_disconnect" : "downstream_remote_disconnect";
+    info_.set_flag(flag);
+    info_.response_code_details = details;
     finish();
 }
 
@@ -195,6 +226,7 @@ void Stream::start_response(http::HeaderMap& headers, bool end_stream, bool loca
     touch();
     response_complete_ = end_stream;
     encoder_->encode_headers(headers, end_stream, connection_->decide_close(request_complete_));
+    if (end_stream) keep_for_log();
 }
 
 void Stream::send_body(network::Buffer& data, bool end_stream) {
@@ -203,6 +235,7 @@ void Stream::send_body(network::Buffer& data, bool end_stream) {
     touch();
     response_complete_ = end_stream;
     encoder_->encode_body(data, end_stream);
+    if (end_stream) keep_for_log();
 }
 
 void Stream::send_trailers(http::HeaderMap& trailers) {
@@ -210,14 +243,39 @@ void Stream::send_trailers(http::HeaderMap& trailers) {
     response_trailers_ = &trailers;
     response_complete_ = true;
     encoder_->encode_trailers(trailers);
+    keep_for_log();
+}
+
+// HTTP/2: the client may take the rest long after its source, who owns the maps, has forgotten the exchange.
+void Stream::keep_for_log() {
+    if (over() || !connection_->multiplexed()) return;
+    if (connection_->config().access_log.empty()) {
+        response_headers_ = &no_headers_;
+        response_trailers_ = nullptr;
+        return;
+    }
+    const auto keep = [](http::HeaderMap*& map, http::HeaderMap& copy) {
+        copy.clear();
+        for (const http::HeaderField& field : map->fields()) {
+            if (!field.removed) copy.add_copy(field.name, field.value);
+        }
+        map = &copy;
+    };
+    keep(response_headers_, kept_headers_);
+    if (response_trailers_) keep(response_trailers_, kept_trailers_);
 }
 
 void Stream::send_local_reply(uint16_t status, std::string_view body, std::string_view details,
                               const http::HeaderMap* add) {
+    reply(status, body, details, add, {});
+}
+
+void Stream::reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add,
+                   std::string_view grpc_status) {
     if (over()) return;
     info_.response_code_details = details;
-    if (response_started()) return reset(http::StreamReset::local);
-    body = make_local_reply(local_reply_, *request_headers_, status, body, add);
+    if (response_started()) return end_here();
+    body = make_local_reply(local_reply_, *request_headers_, status, body, add, grpc_status);
     const bool end_stream = body.empty() || head_request_;
     start_response(local_reply_, end_stream, true);
     if (end_stream || over()) return;
@@ -228,10 +286,16 @@ void Stream::send_local_reply(uint16_t status, std::string_view body, std::strin
 
 void Stream::reset(http::StreamReset) {
     if (over() || (response_complete_ && !tunnel_)) return;
+    end_here();
+}
+
+void Stream::end_here() {
     ConnectionManager& connection = *connection_;
     connection.config().stats.http.downstream_rq_tx_reset.add();
+    const bool whole_connection = !connection.multiplexed();
+    if (!whole_connection) encoder_->reset(http::StreamReset::local);
     finish();
-    connection.close_after_response();
+    if (whole_connection) connection.close_after_response();
 }
 
 void Stream::on_write_buffer_high() {
@@ -249,12 +313,12 @@ void Stream::on_write_buffer_low() {
 void Stream::refuse(uint16_t status, std::string_view text, std::string_view details) {
     if (over()) return;
     info_.set_flag(ResponseFlag::downstream_protocol_error);
-    connection_->announce_close();
+    connection_->distrust_rest();
     send_local_reply(status, text, details, nullptr);
 }
 
 void Stream::refuse_without_codec(uint16_t status, std::string_view text, std::string_view details) {
-    text = make_local_reply(local_reply_, *request_headers_, status, text, nullptr);
+    text = make_local_reply(local_reply_, *request_headers_, status, text, nullptr, {});
     begin_response(local_reply_, true);
     info_.response_code_details = details;
     info_.bytes_sent = text.size();
@@ -265,7 +329,11 @@ void Stream::refuse_without_codec(uint16_t status, std::string_view text, std::s
 void Stream::on_idle(void* self) {
     auto& stream = *static_cast<Stream*>(self);
     if (stream.over()) return;
-    stream.connection_->config().stats.http.downstream_rq_idle_timeout.add();
+    const ConnectionManagerStats& stats = stream.connection_->config().stats;
+    // All is said, only the client does not take it.
+    (stream.response_complete_ && !stream.tunnel_ ? stats.http2.tx_flush_timeout
+                                                  : stats.http.downstream_rq_idle_timeout)
+        .add();
     stream.info_.set_flag(ResponseFlag::stream_idle_timeout);
     stream.time_out("stream timeout", "stream_idle_timeout");
 }
@@ -279,13 +347,13 @@ void Stream::on_request_timeout(void* self) {
 
 void Stream::on_max_duration(void* self) {
     auto& stream = *static_cast<Stream*>(self);
-    if (stream.over()) return;
+    if (stream.over() || (stream.response_complete_ && !stream.tunnel_)) return;
     stream.connection_->config().stats.http.downstream_rq_max_duration_reached.add();
-    stream.time_out("downstream duration timeout", "max_duration_timeout");
+    stream.time_out("downstream duration timeout", "max_duration_timeout", "4");  // DEADLINE_EXCEEDED
 }
 
-void Stream::time_out(std::string_view text, std::string_view details) {
-    send_local_reply(request_complete_ ? 504 : 408, text, details, nullptr);
+void Stream::time_out(std::string_view text, std::string_view details, std::string_view grpc_status) {
+    reply(request_complete_ ? 504 : 408, text, details, nullptr, grpc_status);
 }
 
 // --- end -------------------------------------------------------------------------------------------------------------
@@ -311,6 +379,7 @@ void Stream::finish() {
         if (response_headers_) info_.response_headers_bytes = response_headers_->byte_size();
         config.access_log.log({info_, *request_headers_, response_headers_, response_trailers_});
     }
+    connection.remove(*this);
     request_timer_.cancel();
     if (duration_timer_.armed()) duration_timer_.cancel();
     connection_ = nullptr;

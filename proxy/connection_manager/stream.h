@@ -11,6 +11,7 @@
 
 #include "proxy/http/stream.h"
 #include "proxy/network/timer_wheel.h"
+#include "proxy/upstream/intrusive_list.h"
 
 namespace heirloom::connection_manager {
 
@@ -23,7 +24,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     // A request begins on `connection`. `encoder` null: its head never came, nothing can be answered but by the
     // connection itself.
     void begin(ConnectionManager& connection, http::ResponseEncoder* encoder);
-    // The codec is done with request and response.
+    // The codec is done with request and response, the client has all of it.
     void complete();
     // Answers what the codec refused, unless a response has begun: then the exchange just ends.
     void refuse(uint16_t status, std::string_view text, std::string_view details);
@@ -42,6 +43,9 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     void on_request_body(network::Buffer& data, bool end_stream) override;
     void on_request_trailers(http::HeaderMap& trailers) override;
     void on_stream_reset(http::StreamReset reason) override;
+    void on_stream_complete() override { complete(); }
+    void on_response_flow_high() override { on_write_buffer_high(); }
+    void on_response_flow_low() override { on_write_buffer_low(); }
 
     // http::DownstreamStream
     http::HeaderMap& request_headers() override { return *request_headers_; }
@@ -63,6 +67,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     void admit_tunnel() override;
     void refuse_tunnel() override;
 
+    upstream::ListHook<Stream> hook;  // of its connection
+
   private:
     void pause_reading() override;
     void resume_reading() override;
@@ -70,7 +76,12 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     static void on_idle(void* self);
     static void on_request_timeout(void* self);
     static void on_max_duration(void* self);
-    void time_out(std::string_view text, std::string_view details);
+    void time_out(std::string_view text, std::string_view details, std::string_view grpc_status = {});
+    void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add,
+               std::string_view grpc_status);
+    void end_here();
+    void end_by_client(http::ResponseFlag flag, std::string_view details);
+    void keep_for_log();
     void touch();
     bool admit(http::HeaderMap& headers);
     void answer_expectation(http::HeaderMap& headers, bool end_stream);
@@ -97,6 +108,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     http::StreamInfo info_;
     http::HeaderMap no_headers_;  // empty
     http::HeaderMap local_reply_;
+    http::HeaderMap kept_headers_;  // of a response whose source is gone before the client has all of it
+    http::HeaderMap kept_trailers_;
 };
 
 }  // namespace heirloom::connection_manager

@@ -100,6 +100,8 @@ class ServerCallbacks {
     // HTTP/2: the client broke the protocol or a limit; all streams were reset, GOAWAY is written. Close after flush.
     // `details` is static: the stat that counted it, or "http2.codec_error".
     virtual void on_connection_error(std::string_view details) { static_cast<void>(details); }
+    // HTTP/2: the client opens no further stream. End the connection when open_streams() is 0.
+    virtual void on_goaway() {}
     // Unusable input. There is always a stream to answer on: for a broken head on_new_stream() was called just before
     // and its decoder never gets headers. The decoder of a request that has begun gets no further callback. A response
     // sent now says `connection: close`; on_stream_complete(false) follows it.
@@ -121,8 +123,8 @@ class ServerCodec {
     virtual Protocol protocol() const = 0;
     virtual size_t open_streams() const { return idle() ? 0 : 1; }
     // HTTP/2: GOAWAY in two steps, so that no request is lost: the notice, which takes nothing away, and some time
-    // later the one that names the last stream. Then the connection is over when open_streams() is 0. HTTP/1 says it
-    // in a response.
+    // later the one that names the last stream; it is in the write buffer at once, or when the callback that asked for
+    // it returns. Then the connection is over when open_streams() is 0. HTTP/1 says it in a response.
     virtual void start_draining() {}
     virtual void finish_draining() {}
 };

@@ -50,6 +50,7 @@ namespace heirloom::http {
     X(x_envoy_original_path, "x-envoy-original-path")                   \
     X(x_envoy_overloaded, "x-envoy-overloaded")                         \
     X(x_envoy_upstream_service_time, "x-envoy-upstream-service-time")   \
+    X(x_forwarded_client_cert, "x-forwarded-client-cert")               \
     X(x_forwarded_for, "x-forwarded-for")                               \
     X(x_forwarded_proto, "x-forwarded-proto")                           \
     X(x_request_id, "x-request-id")

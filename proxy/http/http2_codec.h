@@ -42,7 +42,7 @@ struct Http2Settings {
     std::chrono::seconds premature_reset_min_stream_lifetime{1};
 };
 
-// `http2.` downstream, `cluster.<name>.http2.` upstream. too_many_premature_resets is counted by the owner
+// `http2.` downstream, `cluster.<name>.http2.` upstream. The owner counts tx_flush_timeout and premature resets
 // (downstream_rq_too_many_premature_resets).
 // clang-format off
 #define HEIRLOOM_HTTP2_STATS(COUNTER, GAUGE, HISTOGRAM) \
@@ -57,6 +57,7 @@ struct Http2Settings {
     COUNTER(rx_reset)                                   \
     COUNTER(stream_refused_errors)                      \
     COUNTER(trailers)                                   \
+    COUNTER(tx_flush_timeout)                           \
     COUNTER(tx_reset)                                   \
     GAUGE(streams_active)
 // clang-format on
@@ -79,8 +80,9 @@ std::unique_ptr<ServerCodec> make_http2_server(network::Connection& connection, 
 std::unique_ptr<ClientCodec> make_http2_client(network::Connection& connection, ClientCallbacks& callbacks,
                                                const Http2Settings& settings, const Http2Stats* stats = nullptr);
 
-// The first bytes of a client that speaks HTTP/2 without having asked. `bytes` is what has arrived: yes, no, or not
-// decided yet.
+// The first bytes of a client that speaks HTTP/2 without having asked. `bytes` is what has arrived (more than
+// kHttp2PrefaceBytes are not looked at): yes, no, or not decided yet.
+inline constexpr size_t kHttp2PrefaceBytes = 24;
 enum class Preface : uint8_t { no, incomplete, yes };
 Preface find_http2_preface(std::string_view bytes);
 

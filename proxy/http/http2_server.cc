@@ -79,6 +79,7 @@ class Http2Server final : public ServerCodec, public Http2Session {
         if (!over()) callbacks_.on_stream_complete(!draining_);
     }
     void on_failed(std::string_view details) override { callbacks_.on_connection_error(details); }
+    void on_goaway_received() override { callbacks_.on_goaway(); }
     std::string_view note_stream_end(const Http2Stream& stream) override {
         const bool premature = stream.remote_reset && !stream.head_sent &&
                                now() - stream.start < settings().premature_reset_min_stream_lifetime;
@@ -100,7 +101,7 @@ void Http2Server::finish_draining() {
     if (over() || std::exchange(draining_, true)) return;
     nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(library()),
                           NGHTTP2_NO_ERROR, nullptr, 0);
-    wake();
+    write_now();
 }
 
 bool ServerStream::on_head(bool end_stream) {

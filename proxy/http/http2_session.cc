@@ -235,7 +235,14 @@ void Http2Session::wake() {
 
 void Http2Session::on_io(uint32_t) {
     scheduled_ = false;
-    if (busy_) return;
+    write_now();
+}
+
+void Http2Session::write_now() {
+    if (busy_) {
+        again_ = true;
+        return;
+    }
     busy_ = true;
     finish_work();
     busy_ = false;
@@ -248,7 +255,7 @@ void Http2Session::dispatch_input() {
     while (!input.empty() && !over() && !failing_) {
         slice_ = input.pin_front();
         const std::string_view bytes = input.front();
-        if (!read_slice(bytes)) break;
+        if (!read_slice(bytes) || connection_.closing()) break;  // then the input is gone
         input.consume(bytes.size());
         if (partial_) partial_->deliver();
         // Answers of the library must not pile up while a long input is read.

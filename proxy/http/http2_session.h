@@ -53,6 +53,7 @@ class Http2Session : public network::IoHandler {
     virtual std::string_view note_stream_end(const Http2Stream&) { return {}; }
 
     void submit_settings();
+    void write_now();  // what is submitted, unless the work at hand will
     std::chrono::steady_clock::time_point now() const { return loop_.now(); }
     Http2Limits& limits() { return limits_; }
 

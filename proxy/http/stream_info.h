@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "proxy/http/codec.h"
+#include "proxy/network/tls_session.h"
 #include "shm/socket_name.h"
 
 namespace heirloom::http {
@@ -32,7 +33,8 @@ namespace heirloom::http {
     X(duration_timeout, "DT", "DurationTimeout")                                         \
     X(upstream_protocol_error, "UPE", "UpstreamProtocolError")                           \
     X(no_cluster_found, "NC", "NoClusterFound")                                          \
-    X(overload_manager, "OM", "OverloadManagerTerminated")
+    X(overload_manager, "OM", "OverloadManagerTerminated")                               \
+    X(downstream_remote_reset, "DR", "DownstreamRemoteReset")
 
 enum class ResponseFlag : uint8_t {
 #define X(identifier, short_name, long_name) identifier,
@@ -69,6 +71,7 @@ struct StreamInfo {
     uint64_t connection_id = 0;
     const shm::SocketAddress* downstream_direct_remote = nullptr;  // socket peer; lives as long as the connection
     const shm::SocketAddress* downstream_local = nullptr;
+    const network::TlsSession* downstream_tls = nullptr;  // null: plain; lives as long as the connection
     std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;

@@ -157,6 +157,7 @@ void Connection::on_timer(void* self) {
     auto& connection = *static_cast<Connection*>(self);
     const bool opening = connection.opening() && (connection.connecting_ || connection.state_ == State::open);
     if (opening) connection.socket_error_ = ETIMEDOUT;
+    connection.cut_after_delay_ = !opening;
     connection.finish(opening ? CloseReason::connect_timeout : CloseReason::local);
 }
 

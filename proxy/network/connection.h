@@ -107,6 +107,8 @@ class Connection : public IoHandler, public Deferred {
     void close_after_flush(std::chrono::milliseconds delay);
     bool closing() const { return state_ != State::open; }
     bool connected() const { return state_ == State::open && !opening(); }
+    // Closed by close_after_flush(), and the peer had not finished its side by then.
+    bool cut_after_delay() const { return cut_after_delay_; }
     // Last socket error (errno), 0 if none.
     int socket_error() const { return socket_error_; }
 
@@ -184,6 +186,7 @@ class Connection : public IoHandler, public Deferred {
     bool above_high_ = false;
     bool called_again_ = false;
     bool finish_wanted_ = false;
+    bool cut_after_delay_ = false;
     bool side_finished_ = false;  // FIN or close_notify is out, or behind what waits
     size_t high_watermark_ = 1024 * 1024;
     Buffer read_buffer_;
