@@ -6,41 +6,19 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
-#include "proxy/config/config_file.h"
+#include "proxy/config/document_file.h"
 #include "proxy/config/message_builder.h"
 #include "proxy/config/readers.h"
-#include "proxy/config/scalar_values.h"
+#include "proxy/config/redact.h"
 
 namespace heirloom::config {
 namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
+using envoy::config::listener::v3::FilterChain;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
 constexpr const char* kInlineName = "--config-yaml";
-
-bool has_extension(std::string_view path, std::string_view extension) {
-    if (path.size() < extension.size()) return false;
-    const std::string_view end = path.substr(path.size() - extension.size());
-    return std::equal(end.begin(), end.end(), extension.begin(),
-                      [](char a, char b) { return tolower(static_cast<unsigned char>(a)) == b; });
-}
-
-Status check_utf8(const std::string& name, std::string_view text) {
-    const size_t position = find_invalid_utf8(text);
-    if (position == std::string_view::npos) return Ok{};
-    const std::string_view before = text.substr(0, position);
-    const auto line = static_cast<uint32_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-    const auto column = static_cast<uint32_t>(position - (before.rfind('\n') + 1)) + 1;
-    return Error{format_mark(name, {line, column}) + ": not UTF-8"};
-}
-
-Result<Document> parse_file(const std::string& path, const std::string& text) {
-    if (has_extension(path, ".yaml") || has_extension(path, ".yml")) return parse_yaml(path, text);
-    Result<Document> document = parse_json(path, text);
-    if (document || has_extension(path, ".json")) return document;
-    return Error{document.error().text + " (a file is read as YAML only if its name ends in .yaml or .yml)"};
-}
 
 // FNV-1a, 64 bits.
 uint64_t hash_text(uint64_t hash, std::string_view text) {
@@ -62,7 +40,16 @@ std::string to_json(const google::protobuf::Message& message) {
     return status.ok() ? text : "{}";  // fails for an Any of an unknown type only, and the loader lets none in
 }
 
-void dump(const Bootstrap& bootstrap, Snapshot& snapshot) {
+void dump_routes(const FilterChain& chain, Snapshot& snapshot) {
+    for (const auto& filter : chain.filters()) {
+        HttpConnectionManager manager;
+        if (!filter.typed_config().UnpackTo(&manager) || !manager.has_route_config()) continue;
+        snapshot.dump.route_tables.emplace_back(manager.route_config().name(), to_json(manager.route_config()));
+    }
+}
+
+void dump(Bootstrap& bootstrap, Snapshot& snapshot) {
+    redact(bootstrap);
     snapshot.dump.bootstrap = to_json(bootstrap);
     for (const auto& cluster : bootstrap.static_resources().clusters()) {
         snapshot.dump.clusters.emplace_back(cluster.name(), to_json(cluster));
@@ -70,13 +57,8 @@ void dump(const Bootstrap& bootstrap, Snapshot& snapshot) {
     for (int i = 0; i < bootstrap.static_resources().listeners_size(); ++i) {
         const auto& listener = bootstrap.static_resources().listeners(i);
         snapshot.dump.listeners.emplace_back(snapshot.listeners[static_cast<size_t>(i)].name, to_json(listener));
-        for (const auto& chain : listener.filter_chains()) {
-            for (const auto& filter : chain.filters()) {
-                HttpConnectionManager manager;
-                if (!filter.typed_config().UnpackTo(&manager) || !manager.has_route_config()) continue;
-                snapshot.dump.route_tables.emplace_back(manager.route_config().name(), to_json(manager.route_config()));
-            }
-        }
+        for (const auto& chain : listener.filter_chains()) dump_routes(chain, snapshot);
+        if (listener.has_default_filter_chain()) dump_routes(listener.default_filter_chain(), snapshot);
     }
     snapshot.dump.loaded = std::chrono::system_clock::now();
 }
@@ -97,13 +79,10 @@ Status read_sources(const LoadRequest& request, Sources& sources) {
                 return Error{request.path + ": files of type " + extension + " are not supported: use YAML or JSON"};
             }
         }
-        Result<std::string> text = read_config_file(request.path, kMaxDocumentBytes);
-        if (!text) return text.error();
-        if (Status status = check_utf8(request.path, *text); !status) return status;
-        Result<Document> document = parse_file(request.path, *text);
-        if (!document) return document.error();
-        sources.file = std::move(*document);
-        sources.hash = hash_text(sources.hash, *text);
+        Result<LoadedDocument> loaded = load_document_file(request.path);
+        if (!loaded) return loaded.error();
+        sources.file = std::move(loaded->document);
+        sources.hash = hash_text(sources.hash, loaded->text);
     }
     if (!request.inline_yaml.empty()) {
         if (Status status = check_utf8(kInlineName, request.inline_yaml); !status) return status;

@@ -29,8 +29,13 @@ turns unknown fields into warnings.) Defaults and meaning are Envoy's.
 `[]` marks a list (one value without a dash will do), `{}` a map by name. Names may be written in lowerCamelCase, enum
 values in any case. A field marked *rejected* exists in the message but has no meaning in that place.
 
-Further limits, each with its own message: a listener has exactly one filter chain, with exactly one filter, an
-HttpConnectionManager; its only HTTP filter is the router; the body of a direct response has at most 4096 bytes.
+Further limits, each with its own message: a filter chain has exactly one filter, an HttpConnectionManager or a TcpProxy;
+the only HTTP filter is the router; proxy_protocol stands before tls_inspector; the body of a direct response has at most
+4096 bytes.
+
+A file that `path_config_source` names is a map with `resources`, a list of Secrets, each with its `@type`
+(`type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret`) and the fields of
+`static_resources.secrets[]`.
 )";
 
 std::string scalar_name(const FieldDescriptor& field) {
@@ -105,17 +110,18 @@ class Writer {
         const FieldDescriptor& value = field.is_map() ? *field.message_type()->map_value() : field;
         const bool is_message = value.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
         const bool is_leaf = !is_message || value.message_type()->full_name().starts_with("google.protobuf.");
-        text_ += "| `" + path + "` | " + (is_leaf ? leaf_name(field, value) : "") + " | " + support + " |\n";
+        text_ += "| `" + path + "` | " + (is_leaf ? leaf_name(holder_name(field, outer), value) : "") + " | " +
+                 support + " |\n";
         if (!is_leaf) fields(*value.message_type(), path + ".", holder_name(field, outer));
     }
 
-    std::string leaf_name(const FieldDescriptor& field, const FieldDescriptor& value) {
+    std::string leaf_name(const std::string& holder, const FieldDescriptor& value) {
         if (value.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return scalar_name(value);
         const Descriptor& message = *value.message_type();
         if (message.name() == "Duration") return "duration";
         if (message.name() != "Any") return scalar_name(*message.field(0));  // a wrapper
         std::string names = "`@type`:";
-        for (const Descriptor* type : find_any_types(field.full_name())->types) {
+        for (const Descriptor* type : find_any_types(holder)->types) {
             names += " " + type->name();
             if (std::find(types_.begin(), types_.end(), type) == types_.end()) types_.push_back(type);
         }

@@ -186,6 +186,11 @@ void Problems::warning(const Document& source, Mark mark, const Path& path, cons
     }
 }
 
+std::string Problems::where(const Path& path) const {
+    const Place place = locate(path);
+    return sources_.empty() ? path.text() : format_mark(sources_[place.source]->name, place.mark) + ": " + path.text();
+}
+
 bool Problems::is_damaged_below(const Path& path) const {
     return std::any_of(damaged_.begin(), damaged_.end(),
                        [&](const Path& damaged) { return damaged.is_below(path) || path.is_below(damaged); });

@@ -40,6 +40,9 @@ class Problems {
     void error(const Path& path, const std::string& what);
     void warning(const Document& source, Mark mark, const Path& path, const std::string& what);
 
+    // "FILE:LINE:COLUMN: field.path", for what is found out about this place later.
+    std::string where(const Path& path) const;
+
     bool any() const { return count_ != 0; }
     // Was there a structural error below `path`, or above it?
     bool is_damaged_below(const Path& path) const;

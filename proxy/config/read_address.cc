@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <netinet/in.h>
+
+#include <algorithm>
+
 #include "envoy/config/core/v3/address.pb.h"
 #include "proxy/config/readers.h"
 
@@ -6,6 +10,7 @@ namespace heirloom::config {
 namespace {
 
 using envoy::config::core::v3::Address;
+using CidrMessage = envoy::config::core::v3::CidrRange;
 using envoy::config::core::v3::Pipe;
 using envoy::config::core::v3::SocketAddress;
 
@@ -28,7 +33,33 @@ std::optional<shm::SocketAddress> read_pipe(const Pipe& message, const Path& pat
     return std::nullopt;
 }
 
+// So that two ways to write a range are the same.
+void clear_host_bits(shm::SocketAddress& address, uint32_t prefix_length) {
+    const bool is_v4 = address.family() == AF_INET;
+    auto* bytes = is_v4 ? reinterpret_cast<uint8_t*>(&reinterpret_cast<sockaddr_in*>(&address.storage)->sin_addr)
+                        : reinterpret_cast<uint8_t*>(&reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_addr);
+    for (uint32_t i = 0; i < (is_v4 ? 4u : 16u); ++i) {
+        const uint32_t kept = std::min(8u, prefix_length - std::min(prefix_length, i * 8));
+        bytes[i] &= static_cast<uint8_t>(0xFF00u >> kept);
+    }
+}
+
 }  // namespace
+
+CidrRange read_cidr_range(const CidrMessage& message, const Path& path, Problems& problems) {
+    CidrRange range;
+    const uint32_t length = message.prefix_len().value();
+    range.text = message.address_prefix() + "/" + std::to_string(length);
+    const Result<shm::SocketAddress> address = shm::make_ip_address(message.address_prefix(), 0);
+    if (!address || length > (address->family() == AF_INET ? 32u : 128u)) {
+        problems.error(path, "invalid ip/mask combo '" + range.text + "' (format is <ip>/<# mask bits>)");
+        return range;
+    }
+    range.address = *address;
+    range.prefix_length = static_cast<uint8_t>(length);
+    clear_host_bits(range.address, length);
+    return range;
+}
 
 shm::SocketAddress read_listen_address(const Address& message, const Path& path, uint32_t* unix_mode,
                                        Problems& problems) {

@@ -15,11 +15,20 @@ void read_clusters(const Bootstrap& message, Snapshot& snapshot, ReadContext& co
     context.clusters_known = !context.problems.is_damaged_below(path);
     for (int i = 0; i < clusters.size(); ++i) {
         const Path at = path.item(static_cast<size_t>(i));
-        snapshot.clusters.push_back(read_cluster(clusters[i], at, context.problems));
+        snapshot.clusters.push_back(read_cluster(clusters[i], at, context));
         const std::string& name = snapshot.clusters.back().name;
         if (!name.empty() && !context.clusters.insert(name).second) {
             context.problems.error(at.field("name"), "cluster manager: duplicate cluster '" + name + "'");
         }
+    }
+}
+
+void read_secrets(const Bootstrap& message, ReadContext& context) {
+    const auto& secrets = message.static_resources().secrets();
+    const Path path = Path().field("static_resources").field("secrets");
+    context.secrets_known = !context.problems.is_damaged_below(path);
+    for (int i = 0; i < secrets.size(); ++i) {
+        read_secret(secrets[i], path.item(static_cast<size_t>(i)), context.secrets, context.problems);
     }
 }
 
@@ -66,7 +75,8 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
         problems.error(Path().field("stats_flush_interval"), "must be more than 0 and less than 300s");
     }
 
-    ReadContext context{problems, {}, true};
+    ReadContext context{.problems = problems, .clusters = {}};
+    read_secrets(message, context);
     read_clusters(message, snapshot, context);
     std::map<std::string, std::string> owners;
     if (message.has_admin()) read_admin(message.admin(), snapshot, problems);

@@ -9,6 +9,7 @@ namespace {
 using envoy::config::cluster::v3::CircuitBreakers;
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::core::v3::RoutingPriority;
+using envoy::config::core::v3::UpstreamHttpProtocolOptions;
 using envoy::config::endpoint::v3::LbEndpoint;
 using envoy::config::endpoint::v3::LocalityLbEndpoints;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
@@ -48,12 +49,68 @@ void read_circuit_breakers(const CircuitBreakers& message, const Path& path, Clu
     }
 }
 
+void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& path, ClusterConfig& config,
+                        Problems& problems) {
+    config.auto_sni = message.auto_sni();
+    config.auto_san_validation = message.auto_san_validation();
+    config.override_auto_sni_header = message.override_auto_sni_header();
+    check_header_value(config.override_auto_sni_header, path.field("override_auto_sni_header"), problems);
+}
+
+void read_protocol(const HttpProtocolOptions& message, const Path& path, ClusterConfig& config, Problems& problems) {
+    const auto read_http2 = [&](const auto& options, const char* name) {
+        config.http2 = read_http2_options(options.http2_protocol_options(),
+                                          path.field(name).field("http2_protocol_options"), problems);
+    };
+    switch (message.upstream_protocol_options_case()) {
+        case HttpProtocolOptions::kExplicitHttpConfig: {
+            const auto& chosen = message.explicit_http_config();
+            if (chosen.has_http2_protocol_options()) {
+                config.protocol = ClusterConfig::Protocol::http2;
+                read_http2(chosen, "explicit_http_config");
+            } else if (!chosen.has_http_protocol_options()) {
+                problems.error(path.field("explicit_http_config"),
+                               "one of http_protocol_options, http2_protocol_options is required");
+            }
+            break;
+        }
+        case HttpProtocolOptions::kUseDownstreamProtocolConfig:
+            config.protocol = ClusterConfig::Protocol::by_downstream;
+            read_http2(message.use_downstream_protocol_config(), "use_downstream_protocol_config");
+            break;
+        case HttpProtocolOptions::kAutoConfig:
+            config.protocol = ClusterConfig::Protocol::by_alpn;
+            read_http2(message.auto_config(), "auto_config");
+            if (!config.tls) {
+                problems.error(path.field("auto_config"),
+                               "ALPN configured for cluster " + config.name + " which has a non-ALPN transport socket");
+            }
+            break;
+        case HttpProtocolOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET:
+            problems.error(path,
+                           "one of explicit_http_config, use_downstream_protocol_config, auto_config is required");
+            break;
+    }
+}
+
 // The current place of these options, or the old one (fields of the cluster); both at once would leave one without
 // effect.
 void read_protocol_options(const Cluster& message, const Path& path, ClusterConfig& config, Problems& problems) {
+    const CommonHttpOptions target{config.idle_timeout, config.max_connection_duration,
+                                   config.max_requests_per_connection};
     READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
-    Path common_path = path.field("common_http_protocol_options");
-    envoy::config::core::v3::HttpProtocolOptions common = message.common_http_protocol_options();
+    read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), target,
+                        problems);
+    if (message.has_http2_protocol_options()) {
+        config.protocol = ClusterConfig::Protocol::http2;
+        config.http2 =
+            read_http2_options(message.http2_protocol_options(), path.field("http2_protocol_options"), problems);
+        if (message.has_http_protocol_options()) {
+            problems.error(path.field("http2_protocol_options"), "http_protocol_options are set too: use one");
+        }
+    }
+    const bool has_old = message.has_common_http_protocol_options() || message.has_http_protocol_options() ||
+                         message.has_http2_protocol_options() || message.has_max_requests_per_connection();
     for (const auto& [key, any] : message.typed_extension_protocol_options()) {
         const Path at = path.field("typed_extension_protocol_options").key(key);
         if (key != kHttpProtocolOptions) {
@@ -65,22 +122,17 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
             problems.error(at, "required");
             continue;
         }
-        const bool has_old = message.has_common_http_protocol_options() || message.has_http_protocol_options() ||
-                             message.has_max_requests_per_connection();
-        if (has_old)
+        if (has_old) {
             problems.error(at,
-                           "common_http_protocol_options, http_protocol_options and "
+                           "common_http_protocol_options, http_protocol_options, http2_protocol_options and "
                            "max_requests_per_connection of the cluster are set too: use one place");
-        if (!options.has_explicit_http_config()) {
-            problems.error(at.field("explicit_http_config"), "required");
-        } else if (!options.explicit_http_config().has_http_protocol_options()) {
-            problems.error(at.field("explicit_http_config").field("http_protocol_options"), "required");
         }
-        common = options.common_http_protocol_options();
-        common_path = at.field("common_http_protocol_options");
+        read_protocol(options, at, config, problems);
+        read_upstream_http(options.upstream_http_protocol_options(), at.field("upstream_http_protocol_options"), config,
+                           problems);
+        read_common_options(options.common_http_protocol_options(), at.field("common_http_protocol_options"), target,
+                            problems);
     }
-    READ_DURATION(common, idle_timeout, common_path, problems, config.idle_timeout);
-    READ_WRAPPED(common, max_requests_per_connection, config.max_requests_per_connection);
 }
 
 void read_endpoints(const LocalityLbEndpoints& message, const Path& path, ClusterConfig& config, Problems& problems) {
@@ -109,7 +161,8 @@ void read_endpoints(const LocalityLbEndpoints& message, const Path& path, Cluste
 
 }  // namespace
 
-ClusterConfig read_cluster(const Cluster& message, const Path& path, Problems& problems) {
+ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext& context) {
+    Problems& problems = context.problems;
     ClusterConfig config;
     config.name = message.name();
     config.alt_stat_name = message.alt_stat_name();
@@ -125,6 +178,9 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, Problems& p
     if (config.per_connection_buffer_limit_bytes == 0)
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
+    if (message.has_transport_socket()) {
+        read_upstream_socket(message.transport_socket(), path.field("transport_socket"), config, context);
+    }
     read_protocol_options(message, path, config, problems);
     const Path assignment = path.field("load_assignment");
     if (message.has_load_assignment()) {

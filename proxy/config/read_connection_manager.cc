@@ -23,14 +23,52 @@ HttpConnectionManagerConfig::ServerHeader read_server_header(HttpConnectionManag
     }
 }
 
-void read_common_options(const HttpProtocolOptions& message, const Path& path, HttpConnectionManagerConfig& config,
-                         Problems& problems) {
-    READ_DURATION(message, idle_timeout, path, problems, config.idle_timeout);
-    READ_DURATION(message, max_connection_duration, path, problems, config.max_connection_duration);
+void read_limits(const HttpProtocolOptions& message, const Path& path, HttpConnectionManagerConfig& config,
+                 Problems& problems) {
+    read_common_options(message, path,
+                        {config.idle_timeout, config.max_connection_duration, config.max_requests_per_connection},
+                        problems);
     READ_DURATION(message, max_stream_duration, path, problems, config.max_stream_duration);
     READ_WRAPPED(message, max_headers_count, config.max_headers_count);
-    READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
     if (config.max_headers_count == 0) problems.error(path.field("max_headers_count"), "must be at least 1");
+}
+
+HttpConnectionManagerConfig::CodecType read_codec_type(HttpConnectionManager::CodecType value) {
+    switch (value) {
+        case HttpConnectionManager::HTTP1:
+            return HttpConnectionManagerConfig::CodecType::http1;
+        case HttpConnectionManager::HTTP2:
+            return HttpConnectionManagerConfig::CodecType::http2;
+        default:  // protobuf's enums have values that are no names
+            return HttpConnectionManagerConfig::CodecType::automatic;
+    }
+}
+
+HttpConnectionManagerConfig::ForwardClientCert read_forward_client_cert(
+    HttpConnectionManager::ForwardClientCertDetails value) {
+    using Mode = HttpConnectionManagerConfig::ForwardClientCert;
+    switch (value) {
+        case HttpConnectionManager::FORWARD_ONLY:
+            return Mode::forward_only;
+        case HttpConnectionManager::APPEND_FORWARD:
+            return Mode::append_forward;
+        case HttpConnectionManager::SANITIZE_SET:
+            return Mode::sanitize_set;
+        case HttpConnectionManager::ALWAYS_FORWARD_ONLY:
+            return Mode::always_forward_only;
+        default:  // protobuf's enums have values that are no names
+            return Mode::sanitize;
+    }
+}
+
+void read_client_cert(const HttpConnectionManager& message, HttpConnectionManagerConfig& config) {
+    const auto& details = message.set_current_client_cert_details();
+    config.forward_client_cert = read_forward_client_cert(message.forward_client_cert_details());
+    config.client_cert_details = {.subject = details.subject().value(),
+                                  .cert = details.cert(),
+                                  .chain = details.chain(),
+                                  .dns = details.dns(),
+                                  .uri = details.uri()};
 }
 
 void read_http1_options(const Http1ProtocolOptions& message, const Path& path, HttpConnectionManagerConfig& config,
@@ -109,8 +147,11 @@ std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(const
     config->proxy_100_continue = message.proxy_100_continue();
     config->upgrades = read_upgrades(message.upgrade_configs(), path, problems);
     read_timeouts(message, path, *config, problems);
-    read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), *config,
-                        problems);
+    config->codec_type = read_codec_type(message.codec_type());
+    config->http2 =
+        read_http2_options(message.http2_protocol_options(), path.field("http2_protocol_options"), problems);
+    read_client_cert(message, *config);
+    read_limits(message.common_http_protocol_options(), path.field("common_http_protocol_options"), *config, problems);
     read_http1_options(message.http_protocol_options(), path.field("http_protocol_options"), *config, problems);
     read_http_filters(message, path, *config, problems);
     return config;

@@ -2,17 +2,18 @@
 #include <random>
 
 #include "envoy/config/listener/v3/listener.pb.h"
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
 namespace {
 
 using envoy::config::core::v3::TrafficDirection;
-using envoy::config::listener::v3::Filter;
-using envoy::config::listener::v3::FilterChain;
 using envoy::config::listener::v3::Listener;
-using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::config::listener::v3::ListenerFilter;
+using envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
+using envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 
 // Version 4, as text.
 std::string make_uuid() {
@@ -39,24 +40,57 @@ ListenerConfig::Direction read_direction(TrafficDirection direction) {
     }
 }
 
-void read_filter_chain(const FilterChain& message, const Path& path, ListenerConfig& config, ReadContext& context) {
-    config.filter_chain_name = message.name();
-    const Path filters = path.field("filters");
-    if (message.filters_size() != 1) {
-        context.problems.error(filters, "exactly one filter is supported, an HttpConnectionManager; found " +
-                                            std::to_string(message.filters_size()));
-    }
-    for (int i = 0; i < message.filters_size(); ++i) {
-        const Filter& filter = message.filters(i);
-        const Path at = filters.item(static_cast<size_t>(i));
-        require_text(filter.name(), at.field("name"), context.problems);
-        HttpConnectionManager manager;
-        if (!filter.typed_config().UnpackTo(&manager)) {
-            context.problems.error(at.field("typed_config"), "required");
-            continue;
+// The PROXY header stands before everything else on the connection.
+void read_listener_filters(const Listener& message, const Path& path, ListenerConfig& config, Problems& problems) {
+    using Version = envoy::config::core::v3::ProxyProtocolConfig;
+    for (int i = 0; i < message.listener_filters_size(); ++i) {
+        const ListenerFilter& filter = message.listener_filters(i);
+        const Path at = path.item("listener_filters", static_cast<size_t>(i));
+        require_text(filter.name(), at.field("name"), problems);
+        ProxyProtocol proxy;
+        if (filter.typed_config().Is<TlsInspector>()) {
+            config.tls_inspector = true;
+        } else if (filter.typed_config().UnpackTo(&proxy)) {
+            if (config.tls_inspector) problems.error(at, "proxy_protocol must stand before tls_inspector");
+            if (config.proxy_protocol) problems.error(at, "a second proxy_protocol filter");
+            ProxyProtocolConfig& read = config.proxy_protocol.emplace();
+            read.allow_requests_without = proxy.allow_requests_without_proxy_protocol();
+            read.stat_prefix = proxy.stat_prefix();
+            for (const int version : proxy.disallowed_versions()) {
+                (version == Version::V2 ? read.allow_v2 : read.allow_v1) = false;
+            }
+        } else {
+            problems.error(at.field("typed_config"), "required");
         }
-        config.http = read_connection_manager(manager, at.field("typed_config"), context);
     }
+    READ_DURATION(message, listener_filters_timeout, path, problems, config.listener_filters_timeout);
+    config.continue_on_listener_filters_timeout = message.continue_on_listener_filters_timeout();
+}
+
+void read_filter_chains(const Listener& message, const Path& path, ListenerConfig& config, ReadContext& context) {
+    const Path chains = path.field("filter_chains");
+    for (int i = 0; i < message.filter_chains_size(); ++i) {
+        config.filter_chains.push_back(
+            read_filter_chain(message.filter_chains(i), chains.item(static_cast<size_t>(i)), context));
+        const FilterChainMatch& match = config.filter_chains.back().match;
+        const bool needs_names = !match.server_names.empty() || !match.application_protocols.empty();
+        // As Envoy does by itself where it is missing.
+        if (match.transport_protocol == "tls" || (match.transport_protocol.empty() && needs_names)) {
+            config.tls_inspector = true;
+        }
+    }
+    check_filter_chains(config.filter_chains, chains, context.problems);
+    if (message.has_default_filter_chain()) {
+        config.default_filter_chain =
+            read_filter_chain(message.default_filter_chain(), path.field("default_filter_chain"), context);
+    } else if (config.filter_chains.empty()) {
+        context.problems.error(chains, "no filter chains specified");
+    }
+    const FilterChainConfig* first = config.default_filter_chain ? &*config.default_filter_chain : nullptr;
+    if (!config.filter_chains.empty()) first = &config.filter_chains.front();
+    if (first == nullptr) return;
+    config.filter_chain_name = first->name;
+    config.http = first->http;
 }
 
 void read_socket_options(const Listener& message, const Path& path, ListenerConfig& config, Problems& problems) {
@@ -90,14 +124,8 @@ ListenerConfig read_listener(const Listener& message, const Path& path, ReadCont
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     config.traffic_direction = read_direction(message.traffic_direction());
     if (message.drain_type() == Listener::MODIFY_ONLY) config.drain_type = ListenerConfig::DrainType::modify_only;
-    const Path chains = path.field("filter_chains");
-    if (message.filter_chains_size() != 1) {
-        problems.error(chains,
-                       "exactly one filter chain is supported; found " + std::to_string(message.filter_chains_size()));
-    }
-    for (int i = 0; i < message.filter_chains_size(); ++i) {
-        read_filter_chain(message.filter_chains(i), chains.item(static_cast<size_t>(i)), config, context);
-    }
+    read_listener_filters(message, path, config, problems);
+    read_filter_chains(message, path, config, context);
     return config;
 }
 

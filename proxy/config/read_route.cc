@@ -90,7 +90,13 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
+    READ_DURATION(message, max_grpc_timeout, path, problems, action.grpc_timeout_max);
+    READ_DURATION(message, grpc_timeout_offset, path, problems, action.grpc_timeout_offset);
     if (message.has_max_stream_duration()) {
+        if (message.has_max_grpc_timeout() || message.has_grpc_timeout_offset()) {
+            problems.error(path.field("max_stream_duration"),
+                           "max_grpc_timeout or grpc_timeout_offset are set too: use one place");
+        }
         read_stream_duration(message.max_stream_duration(), path.field("max_stream_duration"), action, problems);
     }
     if (!message.prefix_rewrite().empty()) {

@@ -3,10 +3,13 @@
 // and returns something usable, so that reading goes on. Internal to config/.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "proxy/config/problems.h"
+#include "proxy/config/secret_file.h"
 #include "proxy/config/snapshot.h"
 
 namespace google::protobuf {
@@ -14,8 +17,12 @@ class Duration;
 }
 namespace envoy::config::core::v3 {
 class Address;
+class CidrRange;
 class DataSource;
+class Http2ProtocolOptions;
+class HttpProtocolOptions;
 class SocketAddress;
+class TransportSocket;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::accesslog::v3 {
 class AccessLog;
@@ -27,14 +34,27 @@ namespace envoy::config::cluster::v3 {
 class Cluster;
 }
 namespace envoy::config::listener::v3 {
+class FilterChain;
 class Listener;
-}
+}  // namespace envoy::config::listener::v3
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
 }
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
 }
+namespace envoy::extensions::filters::network::tcp_proxy::v3 {
+class TcpProxy;
+}
+namespace envoy::extensions::transport_sockets::tls::v3 {
+class CertificateValidationContext;
+class DownstreamTlsContext;
+class SdsSecretConfig;
+class Secret;
+class TlsCertificate;
+class TlsSessionTicketKeys;
+class UpstreamTlsContext;
+}  // namespace envoy::extensions::transport_sockets::tls::v3
 
 namespace heirloom::config {
 
@@ -42,6 +62,9 @@ struct ReadContext {
     Problems& problems;
     std::set<std::string, std::less<>> clusters;  // all names
     bool clusters_known = true;                   // false: a cluster could not be read; do not call others unknown
+    SecretFile secrets{};                         // static_resources.secrets
+    bool secrets_known = true;                    // likewise
+    std::map<std::string, Result<SecretFile>> secret_files{};  // SDS files, read once each
 };
 
 // --- read_values.cc
@@ -81,7 +104,60 @@ shm::SocketAddress read_listen_address(const envoy::config::core::v3::Address& m
 void read_endpoint_address(const envoy::config::core::v3::Address& message, const Path& path, bool by_dns,
                            EndpointConfig& endpoint, Problems& problems);
 
+CidrRange read_cidr_range(const envoy::config::core::v3::CidrRange& message, const Path& path, Problems& problems);
+
+// --- read_protocol_options.cc
+// What connections of both sides have; the targets keep their defaults where a field is absent.
+struct CommonHttpOptions {
+    Milliseconds& idle_timeout;
+    Milliseconds& max_connection_duration;
+    uint32_t& max_requests_per_connection;
+};
+void read_common_options(const envoy::config::core::v3::HttpProtocolOptions& message, const Path& path,
+                         const CommonHttpOptions& target, Problems& problems);
+Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& message, const Path& path,
+                               Problems& problems);
+
+// --- read_tls.cc
+CertificateConfig read_certificate(const envoy::extensions::transport_sockets::tls::v3::TlsCertificate& message,
+                                   const Path& path, Problems& problems);
+ValidationConfig read_validation(
+    const envoy::extensions::transport_sockets::tls::v3::CertificateValidationContext& message, const Path& path,
+    Problems& problems);
+std::vector<std::string> read_ticket_keys(
+    const envoy::extensions::transport_sockets::tls::v3::TlsSessionTicketKeys& message, const Path& path,
+    Problems& problems);
+std::shared_ptr<const DownstreamTlsConfig> read_downstream_tls(
+    const envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext& message, const Path& path,
+    ReadContext& context);
+std::shared_ptr<const UpstreamTlsConfig> read_upstream_tls(
+    const envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext& message, const Path& path,
+    ReadContext& context);
+
+// --- secret_file.cc
+enum class SecretKind { certificate, validation, ticket_keys };
+void read_secret(const envoy::extensions::transport_sockets::tls::v3::Secret& message, const Path& path,
+                 SecretFile& secrets, Problems& problems);
+// Where a secret comes from; none: it is (or should be, else a problem) in `context.secrets`. The file is checked.
+std::optional<SecretSource> read_secret_source(
+    const envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig& message, const Path& path, SecretKind kind,
+    ReadContext& context);
+
+// --- read_transport_socket.cc
+std::shared_ptr<const DownstreamTlsConfig> read_downstream_socket(  // null: plain
+    const envoy::config::core::v3::TransportSocket& message, const Path& path, ReadContext& context);
+void read_upstream_socket(const envoy::config::core::v3::TransportSocket& message, const Path& path,
+                          ClusterConfig& config, ReadContext& context);
+
+// --- read_filter_chain.cc
+FilterChainConfig read_filter_chain(const envoy::config::listener::v3::FilterChain& message, const Path& path,
+                                    ReadContext& context);
+// That no two can match the same connection equally well. `path`: of the list.
+void check_filter_chains(const std::vector<FilterChainConfig>& chains, const Path& path, Problems& problems);
+
 // --- one file each
+std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(
+    const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message, const Path& path, Problems& problems);
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems);
 RouteTableConfig read_route_table(const envoy::config::route::v3::RouteConfiguration& message, const Path& path,
@@ -91,7 +167,7 @@ std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(
     const Path& path, ReadContext& context);
 ListenerConfig read_listener(const envoy::config::listener::v3::Listener& message, const Path& path,
                              ReadContext& context);
-ClusterConfig read_cluster(const envoy::config::cluster::v3::Cluster& message, const Path& path, Problems& problems);
+ClusterConfig read_cluster(const envoy::config::cluster::v3::Cluster& message, const Path& path, ReadContext& context);
 // Everything, and what only shows when all is known (names and addresses used twice).
 void read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& message, Problems& problems, Snapshot& snapshot);
 

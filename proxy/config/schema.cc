@@ -8,7 +8,13 @@
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 
 namespace heirloom::config {
@@ -16,9 +22,23 @@ namespace heirloom::config {
 // By their descriptors and not by name: so the linker keeps them.
 const std::vector<AnyTypes>& any_types() {
     namespace extensions = envoy::extensions;
+    namespace sockets = envoy::extensions::transport_sockets;
     static const std::vector<AnyTypes> types = {
         {"envoy.config.listener.v3.Filter.typed_config",
-         {extensions::filters::network::http_connection_manager::v3::HttpConnectionManager::descriptor()}},
+         {extensions::filters::network::http_connection_manager::v3::HttpConnectionManager::descriptor(),
+          extensions::filters::network::tcp_proxy::v3::TcpProxy::descriptor()}},
+        {"envoy.config.listener.v3.ListenerFilter.typed_config",
+         {extensions::filters::listener::tls_inspector::v3::TlsInspector::descriptor(),
+          extensions::filters::listener::proxy_protocol::v3::ProxyProtocol::descriptor()}},
+        {"envoy.config.listener.v3.FilterChain.transport_socket/typed_config",
+         {sockets::tls::v3::DownstreamTlsContext::descriptor(), sockets::raw_buffer::v3::RawBuffer::descriptor()}},
+        {"envoy.config.cluster.v3.Cluster.transport_socket/typed_config",
+         {sockets::tls::v3::UpstreamTlsContext::descriptor(), sockets::raw_buffer::v3::RawBuffer::descriptor(),
+          sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport::descriptor()}},
+        {"envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport.transport_socket/"
+         "typed_config",
+         {sockets::tls::v3::UpstreamTlsContext::descriptor(), sockets::raw_buffer::v3::RawBuffer::descriptor()}},
+        {"envoy.service.discovery.v3.DiscoveryResponse.resources", {sockets::tls::v3::Secret::descriptor()}},
         {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
          {extensions::filters::http::router::v3::Router::descriptor()}},
         {"envoy.config.accesslog.v3.AccessLog.typed_config",
@@ -35,12 +55,16 @@ const std::vector<NotHere> kNotHere = {
     // What only a listening socket has.
     {"envoy.config.endpoint.v3.Endpoint.address/socket_address", {"ipv4_compat"}},
     {"envoy.config.endpoint.v3.Endpoint.address/pipe", {"mode"}},
+    {"envoy.config.listener.v3.Listener.default_filter_chain", {"filter_chain_match"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
-     {"max_headers_count", "max_connection_duration", "max_stream_duration"}},
-    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options",
-     {"max_headers_count", "max_connection_duration", "max_stream_duration"}},
+     {"max_headers_count", "max_stream_duration"}},
+    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options", {"max_headers_count", "max_stream_duration"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.http_protocol_options",
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.http_protocol_options",
      {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
     {"envoy.config.cluster.v3.Cluster.http_protocol_options",
      {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
@@ -48,8 +72,9 @@ const std::vector<NotHere> kNotHere = {
 
 std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer) {
     const std::string chained = std::string(outer) + "/" + field.name();
-    const bool is_listed =
-        std::any_of(kNotHere.begin(), kNotHere.end(), [&](const NotHere& row) { return row.field == chained; });
+    const auto names_it = [&](const auto& row) { return row.field == chained; };
+    const bool is_listed = std::any_of(kNotHere.begin(), kNotHere.end(), names_it) ||
+                           std::any_of(any_types().begin(), any_types().end(), names_it);
     return is_listed ? chained : field.full_name();
 }
 

@@ -16,7 +16,8 @@ class FieldDescriptor;
 namespace heirloom::config {
 
 struct AnyTypes {
-    std::string_view field;                                  // full name of the Any field
+    // Full name of the Any field; or of the field that holds the message around it, and "/NAME".
+    std::string_view field;
     std::vector<const google::protobuf::Descriptor*> types;  // messages it may hold
 };
 const std::vector<AnyTypes>& any_types();
@@ -27,9 +28,9 @@ struct NotHere {
 };
 extern const std::vector<NotHere> kNotHere;
 
-// Never null for an Any field of the schema (a unit test walks it).
+// Of a holder_name(). Never null for an Any field of the schema (a unit test walks it).
 const AnyTypes* find_any_types(std::string_view field);
-// The name of a field for kNotHere, where the message around it is held by `outer`.
+// The name of a field for both tables, where the message around it is held by `outer`.
 std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer);
 bool is_rejected_here(std::string_view holder, std::string_view field);
 

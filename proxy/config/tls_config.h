@@ -99,6 +99,7 @@ struct UpstreamTlsConfig : TlsConfig {
 
 // What a file of SDS resources may hold, by name.
 struct SecretFile {
+    std::string version;  // version_info
     std::vector<std::pair<std::string, CertificateConfig>> certificates;
     std::vector<std::pair<std::string, ValidationConfig>> validations;
     std::vector<std::pair<std::string, std::vector<std::string>>> ticket_keys;

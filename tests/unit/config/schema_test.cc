@@ -9,6 +9,7 @@
 #include <set>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
 #include "proxy/config/config_support.h"
 
 using namespace heirloom::config;
@@ -18,28 +19,31 @@ using google::protobuf::FieldDescriptor;
 
 namespace {
 
-// Visits each message that can be reached, through Any fields too.
-void walk(const Descriptor& descriptor, std::set<const Descriptor*>& seen) {
-    if (!seen.insert(&descriptor).second) return;
+// Visits each message in each place where it can be reached, through Any fields too.
+void walk(const Descriptor& descriptor, const std::string& holder,
+          std::set<std::pair<const Descriptor*, std::string>>& seen) {
+    if (!seen.insert({&descriptor, holder}).second) return;
     for (int i = 0; i < descriptor.field_count(); ++i) {
         const FieldDescriptor& field = *descriptor.field(i);
         const FieldDescriptor& value = field.is_map() ? *field.message_type()->map_value() : field;
         if (value.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+        const std::string inner = holder_name(field, holder);
         if (value.message_type()->full_name() != "google.protobuf.Any") {
-            walk(*value.message_type(), seen);
+            walk(*value.message_type(), inner, seen);
             continue;
         }
-        const AnyTypes* types = find_any_types(field.full_name());
-        REQUIRE_MESSAGE(types != nullptr, field.full_name());
-        for (const Descriptor* type : types->types) walk(*type, seen);
+        const AnyTypes* types = find_any_types(inner);
+        REQUIRE_MESSAGE(types != nullptr, inner);
+        for (const Descriptor* type : types->types) walk(*type, "@" + inner, seen);
     }
 }
 
 }  // namespace
 
 TEST_CASE("each Any of the schema says which types it may hold") {
-    std::set<const Descriptor*> seen;
-    walk(*envoy::config::bootstrap::v3::Bootstrap::descriptor(), seen);
+    std::set<std::pair<const Descriptor*, std::string>> seen;
+    walk(*envoy::config::bootstrap::v3::Bootstrap::descriptor(), "", seen);
+    walk(*envoy::service::discovery::v3::DiscoveryResponse::descriptor(), "", seen);
     CHECK(seen.size() > 30);
 }
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "envoy/config/core/v3/protocol.pb.h"
+#include "proxy/config/readers.h"
+
+namespace heirloom::config {
+namespace {
+
+using envoy::config::core::v3::Http2ProtocolOptions;
+using envoy::config::core::v3::HttpProtocolOptions;
+using envoy::config::core::v3::KeepaliveSettings;
+
+constexpr uint32_t kMostOfProtocol = 2147483647;  // 2^31 - 1
+constexpr uint32_t kLeastWindow = 65535;
+
+void check_range(uint32_t value, uint32_t least, uint32_t most, const Path& path, Problems& problems) {
+    if (value >= least && value <= most) return;
+    problems.error(path, most == UINT32_MAX ? "must be at least " + std::to_string(least)
+                                            : "must be from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+void read_keepalive(const KeepaliveSettings& message, const Path& path, Http2Config& config, Problems& problems) {
+    const auto check = [&](bool is_set, Milliseconds value, const char* name) {
+        if (!is_set) return problems.error(path.field(name), "required");
+        if (value.count() == 0) problems.error(path.field(name), "must be at least 0.001s");
+    };
+    READ_DURATION(message, interval, path, problems, config.keepalive_interval);
+    READ_DURATION(message, timeout, path, problems, config.keepalive_timeout);
+    check(message.has_interval(), config.keepalive_interval, "interval");
+    check(message.has_timeout(), config.keepalive_timeout, "timeout");
+}
+
+}  // namespace
+
+void read_common_options(const HttpProtocolOptions& message, const Path& path, const CommonHttpOptions& target,
+                         Problems& problems) {
+    READ_DURATION(message, idle_timeout, path, problems, target.idle_timeout);
+    READ_DURATION(message, max_connection_duration, path, problems, target.max_connection_duration);
+    READ_WRAPPED(message, max_requests_per_connection, target.max_requests_per_connection);
+}
+
+Http2Config read_http2_options(const Http2ProtocolOptions& message, const Path& path, Problems& problems) {
+    Http2Config config;
+#define READ_LIMIT(name, least, most)         \
+    READ_WRAPPED(message, name, config.name); \
+    check_range(config.name, least, most, path.field(#name), problems)
+    READ_LIMIT(hpack_table_size, 0, UINT32_MAX);
+    READ_LIMIT(max_concurrent_streams, 1, kMostOfProtocol);
+    READ_LIMIT(initial_stream_window_size, kLeastWindow, kMostOfProtocol);
+    READ_LIMIT(initial_connection_window_size, kLeastWindow, kMostOfProtocol);
+    READ_LIMIT(max_outbound_frames, 1, UINT32_MAX);
+    READ_LIMIT(max_outbound_control_frames, 1, UINT32_MAX);
+    READ_LIMIT(max_consecutive_inbound_frames_with_empty_payload, 0, UINT32_MAX);
+    READ_LIMIT(max_inbound_priority_frames_per_stream, 0, UINT32_MAX);
+    READ_LIMIT(max_inbound_window_update_frames_per_data_frame_sent, 1, UINT32_MAX);
+#undef READ_LIMIT
+    config.allow_connect = message.allow_connect();
+    config.stream_error_on_invalid_http_message = message.stream_error_on_invalid_http_messaging();
+    READ_WRAPPED(message, override_stream_error_on_invalid_http_message, config.stream_error_on_invalid_http_message);
+    if (message.has_connection_keepalive()) {
+        read_keepalive(message.connection_keepalive(), path.field("connection_keepalive"), config, problems);
+    }
+    return config;
+}
+
+}  // namespace heirloom::config
