@@ -101,6 +101,7 @@ Status Server::join_segment() {
                        hot_restart_version());
     stats_ = make_server_stats(*registrar_);
     listener_stats_ = make_listener_manager_stats(*registrar_);
+    runtime_stats_ = make_runtime_stats(*registrar_);
     set_phase(Phase::pre_initializing, shm::GenerationState::initializing);
     return Ok{};
 }
@@ -115,6 +116,8 @@ Status Server::load() {
     if (!snapshot) return snapshot.error();
     snapshot_ = std::move(*snapshot);
     for (const std::string& warning : snapshot_->warnings) SPDLOG_LOGGER_WARN(log_of("config"), "{}", warning);
+    stats_.static_unknown_fields.add(snapshot_->unknown_fields);
+    runtime_stats_.deprecated_feature_use.add(snapshot_->deprecated_fields);
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} cluster(s)", snapshot_->clusters.size());
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} listener(s)", snapshot_->listeners.size());
     return Ok{};
@@ -263,7 +266,7 @@ void Server::on_drain(seconds drain_time, bool immediate) {
     if (phase_ != Phase::live) return;
     SPDLOG_LOGGER_INFO(main_log(), "closing and draining listeners");
     set_phase(Phase::draining, shm::GenerationState::draining);
-    hide(stats_);
+    hide(stats_, runtime_stats_);
     listener_stats_.total_listeners_active.set(0);
     listener_stats_.workers_started.set(0);
     drain_.start(loop_.now(), drain_time.count() > 0 ? drain_time : options_.drain_time,
@@ -402,7 +405,9 @@ void Server::tick() {
         }
         const bool newest = phase_ == Phase::live || !client_ || client_->previous_generations() == 0;
         if (newest) {
-            show(stats_, {options_.concurrency, epoch_, static_cast<uint64_t>(state()), uptime_all(), others});
+            show(stats_, runtime_stats_,
+                 {options_.concurrency, epoch_, static_cast<uint64_t>(state()), uptime_all(), others,
+                  snapshot_ ? snapshot_->deprecated_fields : 0});
         }
     }
     tick_timer_.arm(loop_.timers(), kTick);

@@ -117,6 +117,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     std::optional<stats::Registrar> registrar_;
     ServerStats stats_;
     ListenerManagerStats listener_stats_;
+    RuntimeStats runtime_stats_;
     handover::DrainManager drain_;
     std::unique_ptr<access_log::AccessLogManager> logs_;
     std::vector<ListenerPlan> plans_;

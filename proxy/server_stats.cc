@@ -45,7 +45,14 @@ ListenerManagerStats make_listener_manager_stats(stats::Registrar& registrar) {
     return {HEIRLOOM_LISTENER_MANAGER_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
 }
 
-void show(const ServerStats& stats, const ServerFacts& facts) {
+RuntimeStats make_runtime_stats(stats::Registrar& registrar) {
+    const std::string prefix = "runtime.";
+    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_RUNTIME_STATS)
+    return {HEIRLOOM_RUNTIME_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
+}
+
+void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFacts& facts) {
+    runtime.deprecated_feature_seen_since_process_start.set(facts.deprecated_features);
     stats.concurrency.set(facts.concurrency);
     stats.hot_restart_epoch.set(facts.epoch);
     stats.hot_restart_generation.set(facts.epoch + 1);
@@ -56,7 +63,8 @@ void show(const ServerStats& stats, const ServerFacts& facts) {
     stats.version.set(version_as_number());
 }
 
-void hide(const ServerStats& stats) {
+void hide(const ServerStats& stats, const RuntimeStats& runtime) {
+    runtime.deprecated_feature_seen_since_process_start.set(0);
     for (const stats::Gauge& gauge : {stats.concurrency, stats.hot_restart_epoch, stats.hot_restart_generation,
                                       stats.live, stats.state, stats.uptime, stats.parent_connections, stats.version}) {
         gauge.set(0);

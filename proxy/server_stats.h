@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `server.` and `listener_manager.`: what the process counts about itself, with Envoy's names. Main thread.
+// `server.`, `listener_manager.` and `runtime.`: what the process counts about itself, with Envoy's names. Main thread.
 //
 // A gauge of the segment is the sum over the generations that live. What must not be added up (uptime, epoch ...) is
 // therefore shown by the live generation only: show() when it goes live, hide() when it starts to drain.
@@ -35,6 +35,10 @@ namespace heirloom::server {
     GAUGE(total_listeners_active)                                  \
     GAUGE(total_listeners_draining)                                \
     GAUGE(workers_started)
+
+#define HEIRLOOM_RUNTIME_STATS(COUNTER, GAUGE, HISTOGRAM) \
+    COUNTER(deprecated_feature_use)                       \
+    GAUGE(deprecated_feature_seen_since_process_start)
 // clang-format on
 
 struct ServerStats {
@@ -43,8 +47,12 @@ struct ServerStats {
 struct ListenerManagerStats {
     HEIRLOOM_LISTENER_MANAGER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
 };
+struct RuntimeStats {
+    HEIRLOOM_RUNTIME_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
 ServerStats make_server_stats(stats::Registrar& registrar);
 ListenerManagerStats make_listener_manager_stats(stats::Registrar& registrar);
+RuntimeStats make_runtime_stats(stats::Registrar& registrar);
 
 struct ServerFacts {
     uint32_t concurrency = 1;
@@ -52,9 +60,10 @@ struct ServerFacts {
     uint64_t state = 0;  // admin::ServerState
     std::chrono::seconds uptime{0};
     uint64_t parent_connections = 0;
+    uint64_t deprecated_features = 0;  // of the configuration
 };
-void show(const ServerStats& stats, const ServerFacts& facts);
-void hide(const ServerStats& stats);
+void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFacts& facts);
+void hide(const ServerStats& stats, const RuntimeStats& runtime);
 // These add up: memory of this process.
 void show_memory(const ServerStats& stats);
 
