@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "proxy/access_log/append.h"
+#include "proxy/access_log/grpc_status.h"
+#include "proxy/access_log/tls_values.h"
 
 namespace heirloom::access_log {
 
@@ -21,7 +23,9 @@ using OptionalTime = std::optional<http::StreamInfo::Steady>;
 bool is_local_time(LogOperator op) { return op == LogOperator::start_time_local || op == LogOperator::emit_time_local; }
 
 bool is_time(LogOperator op) {
-    return op == LogOperator::start_time || op == LogOperator::emit_time || is_local_time(op);
+    return op == LogOperator::start_time || op == LogOperator::emit_time ||
+           op == LogOperator::downstream_peer_cert_v_start || op == LogOperator::downstream_peer_cert_v_end ||
+           is_local_time(op);
 }
 
 bool is_header(LogOperator op) {
@@ -201,8 +205,8 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
         case LogOperator::protocol:
             return append_text(out, http::name_of(info.protocol));
         case LogOperator::upstream_protocol:
-            // The pools speak HTTP/1.1 only; a local address says that there was a connection.
-            return append_text(out, info.upstream_local ? http::name_of(http::Protocol::http11) : std::string_view{});
+            return append_text(out,
+                               info.upstream_protocol ? http::name_of(*info.upstream_protocol) : std::string_view{});
         case LogOperator::response_code:
             return append_number(out, info.response_code);
         case LogOperator::response_code_details:
@@ -252,6 +256,45 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
             return append_number(out, info.connection_id);
         case LogOperator::filter_chain_name:
             return append_text(out, info.filter_chain_name);
+        case LogOperator::requested_server_name:
+        case LogOperator::downstream_tls_version:
+        case LogOperator::downstream_tls_cipher:
+        case LogOperator::downstream_tls_session_id:
+        case LogOperator::downstream_peer_subject:
+        case LogOperator::downstream_peer_issuer:
+        case LogOperator::downstream_peer_serial:
+        case LogOperator::downstream_peer_fingerprint_256:
+        case LogOperator::downstream_peer_fingerprint_1:
+        case LogOperator::downstream_peer_cert:
+        case LogOperator::downstream_peer_uri_san:
+        case LogOperator::downstream_peer_dns_san:
+        case LogOperator::downstream_peer_ip_san:
+        case LogOperator::downstream_peer_email_san:
+        case LogOperator::downstream_local_subject:
+        case LogOperator::downstream_local_uri_san:
+        case LogOperator::downstream_local_dns_san:
+        case LogOperator::downstream_local_ip_san:
+        case LogOperator::downstream_local_email_san:
+            if (!info.downstream_tls || !append_tls_value(out, *info.downstream_tls, piece.op)) out.push_back('-');
+            return;
+        case LogOperator::downstream_peer_cert_v_start:
+        case LogOperator::downstream_peer_cert_v_end: {
+            const auto* peer = info.downstream_tls ? info.downstream_tls->peer_certificate() : nullptr;
+            if (!peer) return out.push_back('-');
+            const bool start = piece.op == LogOperator::downstream_peer_cert_v_start;
+            return times_[piece.time].append(out, start ? peer->not_before : peer->not_after);
+        }
+        case LogOperator::upstream_tls_version:
+            return append_text(out, info.upstream_details ? info.upstream_details->tls_version : std::string_view{});
+        case LogOperator::upstream_tls_cipher:
+            return append_text(out, info.upstream_details ? info.upstream_details->tls_cipher : std::string_view{});
+        case LogOperator::upstream_transport_failure_reason:
+            return append_details(
+                out, info.upstream_details ? info.upstream_details->transport_failure : std::string_view{}, false);
+        case LogOperator::grpc_status:
+        case LogOperator::grpc_status_number:
+            return append_grpc_status(
+                out, record, piece.op == LogOperator::grpc_status_number ? "NUMBER" : std::string_view(piece.text));
         case LogOperator::req:
             return append_headers(&record.request);
         case LogOperator::resp:

@@ -134,6 +134,10 @@ Result<LogPiece> read_piece(const Command& command) {
     if (found->op == LogOperator::response_code_details && !arguments.empty() && arguments != "ALLOW_WHITESPACES") {
         return Error{name + " takes no parameter but ALLOW_WHITESPACES, given: " + std::string(arguments)};
     }
+    if (found->op == LogOperator::grpc_status && !arguments.empty() && arguments != "CAMEL_STRING" &&
+        arguments != "SNAKE_STRING" && arguments != "NUMBER") {
+        return Error{"GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER."};
+    }
     return piece;
 }
 

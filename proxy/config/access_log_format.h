@@ -51,6 +51,32 @@ extern const char* const kDefaultAccessLogFormat;
     X(downstream_local_port, "DOWNSTREAM_LOCAL_PORT", none)                                                 \
     X(connection_id, "CONNECTION_ID", none)                                                                 \
     X(filter_chain_name, "FILTER_CHAIN_NAME", none)                                                         \
+    X(requested_server_name, "REQUESTED_SERVER_NAME", none)                                                 \
+    X(downstream_tls_version, "DOWNSTREAM_TLS_VERSION", none)                                               \
+    X(downstream_tls_cipher, "DOWNSTREAM_TLS_CIPHER", none)                                                 \
+    X(downstream_tls_session_id, "DOWNSTREAM_TLS_SESSION_ID", none)                                         \
+    X(downstream_peer_subject, "DOWNSTREAM_PEER_SUBJECT", none)                                             \
+    X(downstream_peer_issuer, "DOWNSTREAM_PEER_ISSUER", none)                                               \
+    X(downstream_peer_serial, "DOWNSTREAM_PEER_SERIAL", none)                                               \
+    X(downstream_peer_fingerprint_256, "DOWNSTREAM_PEER_FINGERPRINT_256", none)                             \
+    X(downstream_peer_fingerprint_1, "DOWNSTREAM_PEER_FINGERPRINT_1", none)                                 \
+    X(downstream_peer_cert, "DOWNSTREAM_PEER_CERT", none)                                                   \
+    X(downstream_peer_cert_v_start, "DOWNSTREAM_PEER_CERT_V_START", time)                                   \
+    X(downstream_peer_cert_v_end, "DOWNSTREAM_PEER_CERT_V_END", time)                                       \
+    X(downstream_peer_uri_san, "DOWNSTREAM_PEER_URI_SAN", none)                                             \
+    X(downstream_peer_dns_san, "DOWNSTREAM_PEER_DNS_SAN", none)                                             \
+    X(downstream_peer_ip_san, "DOWNSTREAM_PEER_IP_SAN", none)                                               \
+    X(downstream_peer_email_san, "DOWNSTREAM_PEER_EMAIL_SAN", none)                                         \
+    X(downstream_local_subject, "DOWNSTREAM_LOCAL_SUBJECT", none)                                           \
+    X(downstream_local_uri_san, "DOWNSTREAM_LOCAL_URI_SAN", none)                                           \
+    X(downstream_local_dns_san, "DOWNSTREAM_LOCAL_DNS_SAN", none)                                           \
+    X(downstream_local_ip_san, "DOWNSTREAM_LOCAL_IP_SAN", none)                                             \
+    X(downstream_local_email_san, "DOWNSTREAM_LOCAL_EMAIL_SAN", none)                                       \
+    X(upstream_tls_version, "UPSTREAM_TLS_VERSION", none)                                                   \
+    X(upstream_tls_cipher, "UPSTREAM_TLS_CIPHER", none)                                                     \
+    X(upstream_transport_failure_reason, "UPSTREAM_TRANSPORT_FAILURE_REASON", none)                         \
+    X(grpc_status, "GRPC_STATUS", one)                                                                      \
+    X(grpc_status_number, "GRPC_STATUS_NUMBER", none)                                                       \
     X(hostname, "HOSTNAME", none)                                                                           \
     X(environment, "ENVIRONMENT", one)                                                                      \
     X(req, "REQ", header)                                                                                   \

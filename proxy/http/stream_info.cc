@@ -25,7 +25,25 @@ constexpr std::array<std::string_view, kFlags> kLongNames{
 std::string_view short_name_of(ResponseFlag flag) { return kShortNames[static_cast<size_t>(flag)]; }
 std::string_view long_name_of(ResponseFlag flag) { return kLongNames[static_cast<size_t>(flag)]; }
 
+UpstreamDetails& StreamInfo::make_upstream_details() {
+    if (!upstream_details) upstream_details = std::make_unique<UpstreamDetails>();
+    return *upstream_details;
+}
+
+void StreamInfo::set_upstream_connection(Protocol used, const network::TlsSession* tls) {
+    upstream_protocol = used;
+    if (tls == nullptr) return;
+    make_upstream_details().tls_version = tls->version();
+    upstream_details->tls_cipher = tls->cipher();
+}
+
 void StreamInfo::reset() {
+    std::unique_ptr<UpstreamDetails> upstream = std::move(upstream_details);
+    if (upstream) {
+        upstream->tls_version.clear();
+        upstream->tls_cipher.clear();
+        upstream->transport_failure.clear();
+    }
     std::string details = std::move(details_storage);
     std::string remote = std::move(downstream_remote);
     details.clear();
@@ -33,6 +51,7 @@ void StreamInfo::reset() {
     *this = StreamInfo{};
     details_storage = std::move(details);
     downstream_remote = std::move(remote);
+    upstream_details = std::move(upstream);
 }
 
 }  // namespace heirloom::http

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,12 @@ enum class ResponseFlag : uint8_t {
 std::string_view short_name_of(ResponseFlag flag);
 std::string_view long_name_of(ResponseFlag flag);
 
+// What most requests do not have: made for the first one that does, then kept for the next ones.
+struct UpstreamDetails {
+    std::string tls_version, tls_cipher;
+    std::string transport_failure;  // why there was no connection
+};
+
 struct StreamInfo {
     using Steady = std::chrono::steady_clock::time_point;
 
@@ -75,6 +82,8 @@ struct StreamInfo {
     std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;
+    std::optional<Protocol> upstream_protocol;  // of the connection that was used
+    std::unique_ptr<UpstreamDetails> upstream_details;
     std::string_view upstream_host_name;
     std::string_view upstream_cluster;  // names live in the config snapshot
     std::string_view route_name;
@@ -83,6 +92,9 @@ struct StreamInfo {
 
     void set_flag(ResponseFlag flag) { response_flags |= 1u << static_cast<unsigned>(flag); }
     bool has_flag(ResponseFlag flag) const { return response_flags & (1u << static_cast<unsigned>(flag)); }
+    UpstreamDetails& make_upstream_details();
+    // Takes over what is printed, as the connection may end before the stream. `tls`: null on a plain one.
+    void set_upstream_connection(Protocol used, const network::TlsSession* tls);
     void reset();  // for the next request; keeps memory
 };
 

@@ -195,6 +195,7 @@ void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::Upstrea
     encoder_ = &encoder;
     transport_ = &transport;
     stream_.info().upstream_local = transport.local_address();
+    stream_.info().set_upstream_connection(transport.protocol(), transport.tls());
     const bool tunnel = tunnel_ != Tunnel::none;
     const bool end_stream = request_complete_ && held_.empty() && !trailers_ && !tunnel;
     const uint32_t attempt = attempt_;
@@ -405,6 +406,7 @@ void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) 
     leave_upstream();
     info.set_flag(flag_of(reason));
     info.details_storage = failure_details(reason, transport_failure, response_started_);
+    if (!transport_failure.empty()) info.make_upstream_details().transport_failure = transport_failure;
     if (response_started_) {
         context_.stats.rq_reset_after_downstream_response_started.add();
         info.response_code_details = info.details_storage;

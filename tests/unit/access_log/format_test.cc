@@ -33,6 +33,46 @@ struct FormatFixture : RequestFixture {
     }
 };
 
+class FakeSession final : public network::TlsSession {
+  public:
+    std::string_view version() const override { return "TLSv1.3"; }
+    std::string_view cipher() const override { return "TLS_AES_128_GCM_SHA256"; }
+    std::string_view alpn() const override { return {}; }
+    std::string_view sni() const override { return name; }
+    std::string session_id() const override { return {}; }
+    bool resumed() const override { return false; }
+    bool peer_validated() const override { return shows_peer; }
+    const network::CertificateInfo* peer_certificate() const override { return shows_peer ? &peer_ : nullptr; }
+    const network::CertificateInfo* local_certificate() const override { return &local_; }
+
+    std::string name = "a.example";
+    bool shows_peer = false;
+
+  private:
+    network::CertificateInfo make_peer() const {
+        network::CertificateInfo peer;
+        peer.subject = "CN=there";
+        peer.issuer = "CN=ca";
+        peer.serial = "0a";
+        peer.sha256 = "22";
+        peer.sha1 = "11";
+        peer.url_encoded_pem = "pem";
+        peer.uris = {"spiffe://a"};
+        peer.dns_names = {"a.b", "c.d"};
+        peer.not_before = std::chrono::system_clock::time_point(std::chrono::seconds(1));
+        peer.not_after = std::chrono::system_clock::time_point(std::chrono::seconds(1000000000));
+        return peer;
+    }
+    network::CertificateInfo make_local() const {
+        network::CertificateInfo local;
+        local.subject = "CN=here";
+        local.dns_names = {"here.b"};
+        return local;
+    }
+    network::CertificateInfo peer_ = make_peer();
+    network::CertificateInfo local_ = make_local();
+};
+
 }  // namespace
 
 TEST_CASE_FIXTURE(FormatFixture, "the default format is Envoy's") {
@@ -122,6 +162,54 @@ TEST_CASE_FIXTURE(FormatFixture, "the rest") {
     setenv("HEIRLOOM_TEST_TOWN", "Bern", 1);
     CHECK(print("%ENVIRONMENT(HEIRLOOM_TEST_TOWN)% %ENVIRONMENT(HEIRLOOM_TEST_NONE)%") == "Bern -");
     CHECK(print("%HOSTNAME%") != "-");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "the TLS session of the client") {
+    CHECK(print("%DOWNSTREAM_TLS_VERSION% %REQUESTED_SERVER_NAME% %DOWNSTREAM_PEER_SUBJECT% "
+                "%DOWNSTREAM_PEER_CERT_V_START%") == "- - - -");
+    FakeSession session;
+    info.downstream_tls = &session;
+    CHECK(print("%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %DOWNSTREAM_TLS_SESSION_ID%") ==
+          "TLSv1.3 TLS_AES_128_GCM_SHA256 -");
+    CHECK(print("%REQUESTED_SERVER_NAME%") == "a.example");
+    session.name = "a b\n.example";
+    CHECK(print("%REQUESTED_SERVER_NAME%") == "invalid:a_b_.example");
+    CHECK(print("%DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_LOCAL_SUBJECT%") == "- CN=here");
+    session.shows_peer = true;
+    CHECK(print("%DOWNSTREAM_PEER_SUBJECT%|%DOWNSTREAM_PEER_ISSUER%|%DOWNSTREAM_PEER_SERIAL%") == "CN=there|CN=ca|0a");
+    CHECK(print("%DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_FINGERPRINT_1% %DOWNSTREAM_PEER_CERT%") ==
+          "22 11 pem");
+    CHECK(print("%DOWNSTREAM_PEER_CERT_V_START% %DOWNSTREAM_PEER_CERT_V_END(%Y)%") == "1970-01-01T00:00:01.000Z 2001");
+    CHECK(print("%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_DNS_SAN% %DOWNSTREAM_PEER_IP_SAN% "
+                "%DOWNSTREAM_PEER_EMAIL_SAN% %DOWNSTREAM_LOCAL_DNS_SAN%") == "spiffe://a a.b,c.d - - here.b");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "the upstream connection") {
+    const std::string_view format =
+        "%UPSTREAM_PROTOCOL% %UPSTREAM_TLS_VERSION% %UPSTREAM_TLS_CIPHER% %UPSTREAM_TRANSPORT_FAILURE_REASON%";
+    CHECK(print(format) == "- - - -");
+    info.set_upstream_connection(http::Protocol::http2, nullptr);
+    CHECK(print(format) == "HTTP/2 - - -");
+    const FakeSession session;
+    info.set_upstream_connection(http::Protocol::http11, &session);
+    info.make_upstream_details().transport_failure = "delayed connect error: Connection refused";
+    CHECK(print(format) == "HTTP/1.1 TLSv1.3 TLS_AES_128_GCM_SHA256 delayed_connect_error:_Connection_refused");
+    info.reset();
+    CHECK(print(format) == "- - - -");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "the status of gRPC") {
+    const std::string_view format =
+        "%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)% %GRPC_STATUS_NUMBER%";
+    response.add_copy("grpc-status", "4");
+    CHECK(print(format) == "- - - -");  // the request was no gRPC
+    request.add_copy(http::HeaderId::content_type, "application/grpc+proto");
+    CHECK(print(format) == "DeadlineExceeded DEADLINE_EXCEEDED 4 4");
+    trailers.add_copy("grpc-status", "99");
+    Result<Format> compiled = Format::compile(format);
+    std::string out;
+    compiled->append(out, {info, request, &response, &trailers}, {});
+    CHECK(out == "99 99 99 99");
 }
 
 TEST_CASE_FIXTURE(FormatFixture, "a record allocates nothing once the string has grown") {

@@ -55,6 +55,8 @@ TEST_CASE("errors are Envoy's") {
     CHECK(error_of("%PROTOCOL:3%") == "PROTOCOL does not take any parameters or length");
     CHECK(error_of("%REQ%") == "REQ requires parameters");
     CHECK(error_of("%REQ()%") == "REQ requires parameters");
+    CHECK(error_of("%GRPC_STATUS(ROMAN)%") ==
+          "GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER.");
     CHECK(error_of("%START_TIME:3%") == "START_TIME does not allow length to be specified.");
     CHECK(error_of("%REQ(A?B?C)%") == "More than 1 alternative header specified in token: A?B?C");
     CHECK(error_of("%REQ(A):99999999999999999999999%").starts_with("Length must be an integer"));
