@@ -13,27 +13,10 @@ Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vec
     return files;
 }
 
-namespace {
-
-// What the configuration can say and listeners do not do yet: one plain filter chain for all connections is served.
-Status check_served(const config::ListenerConfig& listener) {
-    const auto refuse = [&](const char* what) -> Status {
-        return Error{"listener '" + listener.name + "': " + what + " not served by this version"};
-    };
-    if (listener.filter_chains.size() != 1 || listener.default_filter_chain) return refuse("several filter chains are");
-    if (listener.filter_chains[0].tls) return refuse("TLS is");
-    if (!listener.filter_chains[0].http) return refuse("tcp_proxy is");
-    if (listener.proxy_protocol) return refuse("proxy_protocol is");
-    return Ok{};
-}
-
-}  // namespace
-
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
                                                       stats::Registrar& registrar, access_log::AccessLogManager& logs) {
     std::vector<ListenerPlan> plans;
     for (const config::ListenerConfig& listener : snapshot.listeners) {
-        if (Status served = check_served(listener); !served) return served.error();
         ListenerPlan plan;
         plan.config = &listener;
         plan.routes = router::RouteTable::compile(listener.http);

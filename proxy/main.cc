@@ -5,6 +5,7 @@
 #include "proxy/config/bootstrap_loader.h"
 #include "proxy/logging.h"
 #include "proxy/options.h"
+#include "proxy/served.h"
 #include "proxy/server.h"
 
 namespace {
@@ -23,6 +24,10 @@ int validate(const Options& options) {
                                           .service_zone = options.service_zone});
     if (!snapshot) {
         SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, snapshot.error().text);
+        return 1;
+    }
+    if (const heirloom::Status served = heirloom::server::check_served(**snapshot); !served) {
+        SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, served.error().text);
         return 1;
     }
     for (const std::string& warning : (*snapshot)->warnings) SPDLOG_WARN("{}", warning);
