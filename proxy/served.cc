@@ -18,6 +18,7 @@ const char* unserved_part(const config::ListenerConfig& listener) {
     const config::FilterChainConfig& chain = listener.filter_chains[0];
     if (chain.tls) return "TLS is";
     if (!chain.http) return "tcp_proxy is";
+    if (chain.http->http2.keepalive_interval.count() > 0) return "connection_keepalive is";
     if (!matches_all(chain.match)) return "filter_chain_match is";
     if (listener.proxy_protocol) return "proxy_protocol is";
     if (listener.tls_inspector) return "tls_inspector is";
@@ -36,6 +37,8 @@ Status check_served(const config::Snapshot& snapshot) {
     }
     for (const config::ClusterConfig& cluster : snapshot.clusters) {
         if (cluster.tls) return refuse("cluster '" + cluster.name + "'", "TLS is");
+        if (cluster.http2.keepalive_interval.count() > 0)
+            return refuse("cluster '" + cluster.name + "'", "connection_keepalive is");
     }
     return Ok{};
 }

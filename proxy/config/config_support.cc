@@ -34,7 +34,7 @@ the only HTTP filter is the router; proxy_protocol stands before tls_inspector; 
 4096 bytes.
 
 **Read and checked, but not served by this version**: TLS on either side, several filter chains, `filter_chain_match`,
-`tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners. A configuration that asks for one of these is refused by
+`tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of HTTP/2. A configuration that asks for one of these is refused by
 name, by `--mode validate` as at the start.
 
 A file that `path_config_source` names is a map with `resources`, a list of Secrets, each with its `@type`

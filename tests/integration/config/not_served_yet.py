@@ -12,6 +12,8 @@ matching['filter_chains'][0]['filter_chain_match'] = {'destination_port': 80}
 cases = [
     (bootstrap([listener(hcm(direct('/', 200)), listener_filters=[INSPECTOR])], []), "listener 'ingress': tls_inspector is"),
     (bootstrap([matching], []), "listener 'ingress': filter_chain_match is"),
+    (config(cluster('up', 9), http2_protocol_options={'connection_keepalive': {'interval': '30s', 'timeout': '5s'}}),
+     "listener 'ingress': connection_keepalive is"),
     (config(cluster('up', 9, transport_socket=TLS_UP)), "cluster 'up': TLS is"),
 ]
 for value, what in cases:
