@@ -54,8 +54,11 @@ Http2Config read_http2_options(const Http2ProtocolOptions& message, const Path& 
     READ_LIMIT(max_inbound_window_update_frames_per_data_frame_sent, 1, UINT32_MAX);
 #undef READ_LIMIT
     config.allow_connect = message.allow_connect();
-    config.stream_error_on_invalid_http_message = message.stream_error_on_invalid_http_messaging();
-    READ_WRAPPED(message, override_stream_error_on_invalid_http_message, config.stream_error_on_invalid_http_message);
+    if (message.has_override_stream_error_on_invalid_http_message() &&
+        !message.override_stream_error_on_invalid_http_message().value()) {
+        problems.error(path.field("override_stream_error_on_invalid_http_message"),
+                       "only true is supported: a malformed message ends its stream, not the connection");
+    }
     if (message.has_connection_keepalive()) {
         read_keepalive(message.connection_keepalive(), path.field("connection_keepalive"), config, problems);
     }

@@ -52,7 +52,6 @@ struct DirectResponseAction {
 struct UpgradeConfig {
     std::string type;  // lower case: "websocket", "connect", ...
     bool enabled = true;
-    bool terminate_connect = false;  // connect_config: the payload of a CONNECT goes upstream as TCP
 };
 
 struct ForwardAction {
@@ -101,7 +100,6 @@ struct Http2Config {
     uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
     uint32_t max_inbound_priority_frames_per_stream = 100;
     uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
-    bool stream_error_on_invalid_http_message = false;
     Milliseconds keepalive_interval{0};  // PING; 0: none
     Milliseconds keepalive_timeout{0};
 };

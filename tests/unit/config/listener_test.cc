@@ -2,30 +2,13 @@
 // Listeners with several filter chains, listener filters, TCP and the HTTP/2 options of both sides.
 #include <doctest/doctest.h>
 
-#include "proxy/config/bootstrap_loader.h"
+#include "tests/unit/config/load_text.h"
 
 using namespace heirloom;
 using namespace heirloom::config;
 using namespace std::chrono_literals;
 
 namespace {
-
-Result<std::shared_ptr<const Snapshot>> load(const std::string& yaml) {
-    LoadRequest request;
-    request.inline_yaml = yaml;
-    return load_bootstrap(request);
-}
-
-// Its lines, without the places.
-std::string errors_of(const std::string& yaml) {
-    const auto snapshot = load(yaml);
-    if (snapshot) return "loaded";
-    std::string text = snapshot.error().text;
-    for (size_t at = text.find("--config-yaml:"); at != std::string::npos; at = text.find("--config-yaml:")) {
-        text.erase(at, text.find(": ", at) + 2 - at);
-    }
-    return text;
-}
 
 std::string tcp(const std::string& fields = ", cluster: c") {
     return "filters: [{name: t, typed_config: {\"@type\": "
@@ -205,13 +188,15 @@ TEST_CASE("HTTP/2 and client certificates in a connection manager") {
     CHECK(config.http2.max_consecutive_inbound_frames_with_empty_payload == 8);
     CHECK(config.http2.max_inbound_priority_frames_per_stream == 9);
     CHECK(config.http2.max_inbound_window_update_frames_per_data_frame_sent == 10);
-    CHECK(config.http2.stream_error_on_invalid_http_message);
     CHECK(config.http2.keepalive_interval == 1s);
     CHECK(config.http2.keepalive_timeout == 2s);
     CHECK(config.forward_client_cert == HttpConnectionManagerConfig::ForwardClientCert::append_forward);
     CHECK(config.client_cert_details.subject);
     CHECK(config.client_cert_details.chain);
     const std::string at = kListener + "filter_chains[0].filters[0].typed_config.http2_protocol_options.";
+    CHECK(errors_of(http("http2_protocol_options: {override_stream_error_on_invalid_http_message: false}")) ==
+          at + "override_stream_error_on_invalid_http_message: only true is supported: a malformed message ends its "
+               "stream, not the connection");
     CHECK(errors_of(http("http2_protocol_options: {max_concurrent_streams: 0, initial_stream_window_size: 65534, "
                          "initial_connection_window_size: 2147483648, max_outbound_frames: 0, connection_keepalive: "
                          "{interval: 0s}}")) ==

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "proxy/config/bootstrap_loader.h"
 #include "proxy/config/secret_file.h"
+#include "tests/unit/config/load_text.h"
 
 using namespace heirloom;
 using namespace heirloom::config;
@@ -26,23 +26,6 @@ struct Directory {
     }
     std::filesystem::path path;
 };
-
-Result<std::shared_ptr<const Snapshot>> load(const std::string& yaml) {
-    LoadRequest request;
-    request.inline_yaml = yaml;
-    return load_bootstrap(request);
-}
-
-// Its lines, without the places.
-std::string errors_of(const std::string& yaml) {
-    const auto snapshot = load(yaml);
-    if (snapshot) return "loaded";
-    std::string text = snapshot.error().text;
-    for (size_t at = text.find("--config-yaml:"); at != std::string::npos; at = text.find("--config-yaml:")) {
-        text.erase(at, text.find(": ", at) + 2 - at);
-    }
-    return text;
-}
 
 const std::string kTls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.";
 const std::string kCertificate = "{certificate_chain: {inline_string: CHAIN}, private_key: {inline_string: KEY}}";
