@@ -8,28 +8,27 @@
 #include <vector>
 
 #include "proxy/connection_manager/connection_manager.h"
+#include "proxy/network/connection_acceptor.h"
 
 namespace heirloom::connection_manager {
 
-class ConnectionSet {
+class ConnectionSet final : public network::ConnectionAcceptor {
   public:
     explicit ConnectionSet(ConnectionManagerConfig config);
     // REQUIRES: the loop does not run any more, or close_now() was called and the iteration has ended.
-    ~ConnectionSet();
+    ~ConnectionSet() override;
     ConnectionSet(const ConnectionSet&) = delete;
     ConnectionSet& operator=(const ConnectionSet&) = delete;
 
-    // Takes over an accepted connection.
-    void accept(network::AcceptedConnection accepted);
-    size_t size() const { return connections_.size(); }
-    // Called when a connection was made (+1) or has ended (-1).
-    void on_change(std::function<void(int)> callback) { on_change_ = std::move(callback); }
+    void accept(network::AcceptedConnection accepted) override;
+    size_t size() const override { return connections_.size(); }
+    void on_change(std::function<void(int)> callback) override { on_change_ = std::move(callback); }
 
     // See ConnectionManager for the order of a polite end.
-    void announce_drain();
-    void announce_close();
-    void close_idle();
-    void close_now();
+    void announce_drain() override;
+    void announce_close() override;
+    void close_idle() override;
+    void close_now() override;
 
     // For connections and streams.
     const ConnectionManagerConfig& config() const { return config_; }
