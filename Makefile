@@ -106,7 +106,7 @@ $(PCH_proxy).gch $(PCH_supervisor).gch: $(B)/pch/%_pch.h.gch: scripts/pch/%_pch.
 	@mkdir -p $(@D)
 	$(Q)cp $< $(B)/pch/$*_pch.h
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++-header -MMD -MP -MF $@.d -o $@ $(B)/pch/$*_pch.h
-	$(if $(CCACHE),$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++ -E $(B)/pch/$*_pch.h | sha256sum > $@.sum)
+	$(if $(CCACHE),$(Q)$(CXX) $(ALL_CXXFLAGS) -x c++ -E -P $(B)/pch/$*_pch.h | sha256sum > $@.sum)
 
 VERSION_FLAGS := -DHEIRLOOM_VERSION='"$(VERSION)"' -DHEIRLOOM_REVISION='"$(REVISION)"'
 # private: the precompiled header it depends on must not be built with them, or nobody else can use it.
