@@ -26,8 +26,10 @@ int validate(const Options& options) {
         SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, snapshot.error().text);
         return 1;
     }
-    if (const heirloom::Status served = heirloom::server::check_served(**snapshot); !served) {
-        SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, served.error().text);
+    heirloom::Status usable = heirloom::server::check_served(**snapshot);
+    if (usable) usable = heirloom::server::TlsContexts::check(**snapshot);
+    if (!usable) {
+        SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, usable.error().text);
         return 1;
     }
     for (const std::string& warning : (*snapshot)->warnings) SPDLOG_WARN("{}", warning);

@@ -36,7 +36,8 @@ Status check_served(const config::Snapshot& snapshot) {
         if (const char* what = unserved_part(listener)) return refuse("listener '" + listener.name + "'", what);
     }
     for (const config::ClusterConfig& cluster : snapshot.clusters) {
-        if (cluster.tls) return refuse("cluster '" + cluster.name + "'", "TLS is");
+        if (cluster.tls && (!cluster.tls->certificate_secrets.empty() || cluster.tls->validation_secret))
+            return refuse("cluster '" + cluster.name + "'", "secrets of SDS files are");
         if (cluster.http2.keepalive_interval.count() > 0)
             return refuse("cluster '" + cluster.name + "'", "connection_keepalive is");
     }

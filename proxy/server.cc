@@ -59,6 +59,7 @@ Status Server::initialize() {
     if (!loop_.valid()) return Error{"no descriptors for the event loop"};
     Status done = join_segment();
     if (done) done = load();
+    if (done) done = make_tls();
     if (done) done = prepare_listeners();
     if (done) done = bind();
     if (done) done = write_admin_address();
@@ -70,6 +71,7 @@ Status Server::initialize() {
     if (!signals) return signals.error();
     signals_ = std::move(*signals);
     clusters_ = upstream::ClusterManager::create(loop_, snapshot_, *registrar_);
+    tls_->give_to(*clusters_);
     return Ok{};
 }
 
@@ -122,6 +124,13 @@ Status Server::load() {
     runtime_stats_.deprecated_feature_use.add(snapshot_->deprecated_fields);
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} cluster(s)", snapshot_->clusters.size());
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} listener(s)", snapshot_->listeners.size());
+    return Ok{};
+}
+
+Status Server::make_tls() {
+    auto made = TlsContexts::create(snapshot_, *registrar_, ticket_keys_.keys());
+    if (!made) return made.error();
+    tls_ = std::move(*made);
     return Ok{};
 }
 

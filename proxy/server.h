@@ -27,6 +27,7 @@
 #include "proxy/server_stats.h"
 #include "proxy/signals.h"
 #include "proxy/ticket_key_owner.h"
+#include "proxy/tls_contexts.h"
 #include "proxy/worker.h"
 
 namespace heirloom::server {
@@ -77,6 +78,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     // initialize(), in this order.
     Status load();
     Status join_segment();
+    Status make_tls();
     Status prepare_listeners();
     Status bind();
     Status write_admin_address();
@@ -119,6 +121,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     ListenerManagerStats listener_stats_;
     RuntimeStats runtime_stats_;
     handover::DrainManager drain_;
+    std::unique_ptr<TlsContexts> tls_;
     std::unique_ptr<access_log::AccessLogManager> logs_;
     std::vector<ListenerPlan> plans_;
     std::unique_ptr<AdminListener> admin_;  // null: no admin configured

@@ -33,9 +33,9 @@ Further limits, each with its own message: a filter chain has exactly one filter
 the only HTTP filter is the router; proxy_protocol stands before tls_inspector; the body of a direct response has at most
 4096 bytes.
 
-**Read and checked, but not served by this version**: TLS on either side, several filter chains, `filter_chain_match`,
-`tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of HTTP/2. A configuration that
-asks for one of these is refused by name, by `--mode validate` as at the start.
+**Read and checked, but not served by this version**: TLS of listeners, secrets of SDS files, several filter
+chains, `filter_chain_match`, `tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of
+HTTP/2. A configuration that asks for one of these is refused by name, by `--mode validate` as at the start.
 
 A malformed HTTP/2 message ends its stream and never the connection, as Envoy does with
 `override_stream_error_on_invalid_http_message: true`; `false` is refused.

@@ -5,8 +5,6 @@ from harness.config import EXTENSION
 
 INSPECTOR = {'name': 'envoy.filters.listener.tls_inspector', 'typed_config': {
     '@type': EXTENSION + 'filters.listener.tls_inspector.v3.TlsInspector'}}
-TLS_UP = {'name': 'envoy.transport_sockets.tls', 'typed_config': {
-    '@type': EXTENSION + 'transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'a.example'}}
 matching = listener(hcm(direct('/', 200)))
 matching['filter_chains'][0]['filter_chain_match'] = {'destination_port': 80}
 cases = [
@@ -14,7 +12,6 @@ cases = [
     (bootstrap([matching], []), "listener 'ingress': filter_chain_match is"),
     (config(cluster('up', 9), http2_protocol_options={'connection_keepalive': {'interval': '30s', 'timeout': '5s'}}),
      "listener 'ingress': connection_keepalive is"),
-    (config(cluster('up', 9, transport_socket=TLS_UP)), "cluster 'up': TLS is"),
 ]
 for value, what in cases:
     code, _, err = validate(value)
