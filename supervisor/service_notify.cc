@@ -11,6 +11,11 @@ namespace {
 
 constexpr size_t kFdsPerMessage = 200;  // below SCM_MAX_FD
 
+std::string address_of_environment() {
+    const char* const address = std::getenv("NOTIFY_SOCKET");
+    return address != nullptr ? address : "";
+}
+
 uint64_t monotonic_usec() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -19,41 +24,36 @@ uint64_t monotonic_usec() {
 
 }  // namespace
 
-ServiceNotify::ServiceNotify(boost::asio::io_context& io)
-    : enabled_(std::getenv("NOTIFY_SOCKET") != nullptr), watchdog_timer_(io) {
+ServiceNotify::ServiceNotify(boost::asio::io_context& io) : socket_(io, address_of_environment()), watchdog_timer_(io) {
     uint64_t usec = 0;
-    if (enabled_ && sd_watchdog_enabled(0, &usec) > 0) {
+    if (is_enabled() && sd_watchdog_enabled(0, &usec) > 0) {
         watchdog_ = std::chrono::microseconds(usec / 2);
         feed_watchdog();
     }
 }
 
 void ServiceNotify::feed_watchdog() {
-    send("WATCHDOG=1");
+    socket_.send("WATCHDOG=1");
     watchdog_timer_.expires_after(watchdog_);
     watchdog_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) feed_watchdog();
     });
 }
 
-void ServiceNotify::send(const std::string& state) {
-    if (enabled_) sd_notify(0, state.c_str());
-}
-
-void ServiceNotify::ready() { send("READY=1"); }
-void ServiceNotify::reloading() { send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_usec())); }
-void ServiceNotify::stopping() { send("STOPPING=1"); }
+void ServiceNotify::ready() { socket_.send("READY=1"); }
+void ServiceNotify::reloading() { socket_.send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_usec())); }
+void ServiceNotify::stopping() { socket_.send("STOPPING=1"); }
 
 void ServiceNotify::status(const std::string& text) {
     if (text == status_) return;
     status_ = text;
     std::string line = text;
     std::replace(line.begin(), line.end(), '\n', ' ');
-    send("STATUS=" + line);
+    socket_.send("STATUS=" + line);
 }
 
 void ServiceNotify::store(const std::string& fd_name, const std::vector<int>& fds) {
-    if (!enabled_) return;
+    if (!is_enabled()) return;
     if (fd_name.size() > 255) {
         spdlog::warn("{}... is too long a name for the fd store: that socket will not outlive a restart",
                      fd_name.substr(0, 64));
@@ -63,12 +63,11 @@ void ServiceNotify::store(const std::string& fd_name, const std::vector<int>& fd
     const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + fd_name;
     for (size_t at = 0; at < fds.size(); at += kFdsPerMessage) {
         const size_t count = std::min(kFdsPerMessage, fds.size() - at);
-        const int sent = sd_pid_notify_with_fds(0, 0, state.c_str(), fds.data() + at, static_cast<unsigned>(count));
-        if (sent < 0) spdlog::warn("fd store: {}: {}", fd_name, std::strerror(-sent));
+        socket_.send(state, std::span(fds).subspan(at, count));
     }
 }
 
-void ServiceNotify::remove(const std::string& fd_name) { send("FDSTOREREMOVE=1\nFDNAME=" + fd_name); }
+void ServiceNotify::remove(const std::string& fd_name) { socket_.send("FDSTOREREMOVE=1\nFDNAME=" + fd_name); }
 
 std::vector<ServiceNotify::Passed> ServiceNotify::take_passed() {
     std::vector<Passed> passed;

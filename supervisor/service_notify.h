@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the supervisor tells systemd, and what it gets back from it: readiness, reloads, a status line, the watchdog,
 // and the fd store that keeps sockets and numbers over `systemctl restart`. Without systemd every call does nothing.
+// No call waits for systemd.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "shm/unique_fd.h"
+#include "supervisor/notify_socket.h"
 
 namespace heirloom::supervisor {
 
@@ -18,7 +20,7 @@ class ServiceNotify {
     // Starts the watchdog when systemd expects one: a sign of life at half of WATCHDOG_USEC.
     explicit ServiceNotify(boost::asio::io_context& io);
 
-    bool is_enabled() const { return enabled_; }
+    bool is_enabled() const { return socket_.is_enabled(); }
     void ready();
     void reloading();
     void stopping();
@@ -34,10 +36,9 @@ class ServiceNotify {
     static std::vector<Passed> take_passed();
 
   private:
-    void send(const std::string& state);
     void feed_watchdog();
 
-    bool enabled_;
+    NotifySocket socket_;
     std::string status_;
     std::chrono::microseconds watchdog_{0};
     boost::asio::steady_timer watchdog_timer_;
