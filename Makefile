@@ -180,7 +180,7 @@ $(B)/tests/%: $(B)/obj/tests/harness/%.o $(B)/lib/libshm.a
 $(B)/tests/%: $(B)/obj/tests/bench/%.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 UNIT_TESTS := $(patsubst %,$(B)/tests/unit_%,$(UNIT_FOLDERS))
 REPLAYS := $(patsubst %,$(B)/tests/fuzz_%,$(FUZZ_TARGETS))
@@ -232,10 +232,10 @@ demo: deps ## Watch a supervised proxy hot-restart under load, a minute in all
 storm: deps ## Reload storm under mixed load: RELOADS=100; fails when one request was lost
 	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
 	@scripts/storm --build $(B) --reloads $(RELOADS)
-bench: deps ## Side by side with nginx, haproxy and, when there, Envoy: ROUNDS=5 SECONDS=3
+bench: deps ## Side by side with nginx, haproxy, nghttpx and, when there, Envoy: ROUNDS=5 SECONDS=3 ONLY=tls,h2
 	@scripts/deps bench
 	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
-	@scripts/bench --build $(B) --rounds $(ROUNDS) --seconds $(SECONDS)
+	@scripts/bench --build $(B) --rounds $(ROUNDS) --seconds $(SECONDS) --only '$(ONLY)'
 
 ## -- style -------------------------------------------------------------------------------------------------------
 SOURCE_FILES = $(shell git ls-files '*.cc' '*.h')

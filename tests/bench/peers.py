@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proxies that do the same job side by side: one worker, keep-alive both ways, x-forwarded-proto and x-request-id for
-the upstream, no access log.
-
-Each peer is a name and a command for (listen port, upstream port); configuration files go to a directory of its own.
-`under`: a command prefix (taskset, valgrind, strace).
-"""
+"""A proxy that runs, pinned or under a tracer, with what its process tree costs; and the upstreams behind it."""
 import atexit
 import os
 import shutil
@@ -13,92 +8,11 @@ import socket
 import subprocess
 import time
 
-from harness import cluster, config, to_yaml
-from harness.programs import BUILD, TMP, binary
+from harness.programs import BUILD, TMP
 
-NGINX = """daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
-worker_rlimit_nofile 20000;
-events {{ worker_connections 9000; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600; proxy_buffering on;
-  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
-  uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
-  upstream up {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096;
-    location / {{
-      proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id; }} }}
-}}
-"""
+from .peer_configs import COMMANDS
 
-HAPROXY = """global
-  nbthread 1
-  maxconn 9000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 3600s
-  timeout server 3600s
-  timeout http-keep-alive 3600s
-  option http-keep-alive
-  http-reuse always
-frontend in
-  bind 127.0.0.1:{port} backlog 4096
-  http-request set-header x-forwarded-proto http
-  http-request set-header x-request-id %[uuid]
-  default_backend up
-backend up
-  server one 127.0.0.1:{upstream} maxconn 9000
-"""
-
-
-def write(directory, name, text):
-    with open(f'{directory}/{name}', 'w') as file:
-        file.write(text)
-    return f'{directory}/{name}'
-
-
-def bootstrap(port, upstream):
-    value = config(cluster('up', upstream))
-    value['static_resources']['listeners'][0]['address']['socket_address']['port_value'] = port
-    return to_yaml(value)
-
-
-def floor(directory, port, upstream):
-    return [f'{BUILD}/tests/floor', str(port), str(upstream)]
-
-
-def nginx(directory, port, upstream):
-    return ['nginx', '-p', directory, '-c', write(directory, 'nginx.conf', NGINX.format(directory=directory, port=port, upstream=upstream))]
-
-
-def haproxy(directory, port, upstream):
-    return ['haproxy', '-db', '-f', write(directory, 'haproxy.cfg', HAPROXY.format(port=port, upstream=upstream))]
-
-
-def envoy_program():
-    return os.environ.get('ENVOY') or shutil.which('envoy')
-
-
-def envoy(directory, port, upstream):
-    path = write(directory, 'envoy.yaml', bootstrap(port, upstream))
-    return [envoy_program(), '-c', path, '--concurrency', '1', '--disable-hot-restart', '-l', 'error']
-
-
-def heirloom(directory, port, upstream):
-    path = write(directory, 'heirloom.yaml', bootstrap(port, upstream))
-    return [binary('heirloom-proxy'), '-c', path, '--concurrency', '1', '-l', 'error']
-
-
-COMMANDS = {'floor': floor, 'nginx': nginx, 'haproxy': haproxy, 'envoy': envoy, 'heirloom': heirloom}
-
-
-def available():
-    """Names of the peers that can run here, ours last."""
-    def is_there(name):
-        return {'nginx': shutil.which('nginx'), 'haproxy': shutil.which('haproxy'), 'envoy': envoy_program(),
-                'floor': os.path.exists(f'{BUILD}/tests/floor'), 'heirloom': os.path.exists(binary('heirloom-proxy'))}[name]
-    return [name for name in COMMANDS if is_there(name)]
+LOAD_CORE = str(os.cpu_count() - 1)
 
 
 def free_port():
@@ -106,24 +20,63 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Peer:
-    def __init__(self, name, upstream_port, under=('taskset', '-c', '0')):
-        self.name, self.port = name, free_port()
-        directory = f'{TMP}/{name}-{self.port}'
-        os.mkdir(directory)
-        argv = [*under, *COMMANDS[name](directory, self.port, upstream_port)]
+def wait_listening(port, process, what):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(('127.0.0.1', port)).close()
+        except ConnectionRefusedError:
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f'{what} does not start: {open(f"{what}/log", errors="replace").read()[-2000:]}')
+            time.sleep(0.02)
+
+
+class Process:
+    """argv of a directory of its own; `listens` on a port when made."""
+
+    def __init__(self, directory, argv, port):
+        self.port = port
         with open(f'{directory}/log', 'wb') as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         atexit.register(self.process.kill)
-        end = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(('127.0.0.1', self.port)).close()
-                return
-            except ConnectionRefusedError:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise SystemExit(f'{name} does not start: {open(f"{directory}/log", errors="replace").read()[-2000:]}')
-                time.sleep(0.02)
+        wait_listening(port, self.process, directory)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Upstream(Process):
+    """Cheap, on the core of the load: `/` is answered by a few bytes, `/bytes/N` (http1 and tcp) by N bytes."""
+
+    def __init__(self, speaks):
+        port, directory = free_port(), f'{TMP}/upstream-{speaks}'
+        os.makedirs(f'{directory}/bench.Echo')
+        argv = [f'{BUILD}/tests/upstream', '--port', str(port)]
+        if speaks in ('h2', 'grpc'):
+            files = {'index.html': b'ok\n', 'bench.Echo/Unary': b'\0\0\0\0\x10' + b'answer of a call', 'types': b'application/grpc grpc\n'}
+            for name, content in files.items():
+                with open(f'{directory}/{name}', 'wb') as file:
+                    file.write(content)
+            argv = ['nghttpd', '--no-tls', '-a', '127.0.0.1', '-m', '1000', '-d', directory]
+            if speaks == 'grpc':
+                argv += ['--no-content-length', '--trailer=grpc-status: 0', f'--mime-types-file={directory}/types']
+            argv.append(str(port))
+        super().__init__(directory, ['taskset', '-c', LOAD_CORE, *argv], port)
+
+
+class Peer(Process):
+    """`under`: a command prefix (taskset, valgrind, strace)."""
+
+    def __init__(self, name, job, upstream, certificate, under=('taskset', '-c', '0')):
+        port = free_port()
+        self.name, self.directory = name, f'{TMP}/{name}-{port}'
+        os.mkdir(self.directory)
+        super().__init__(self.directory, [*under, *COMMANDS[name](self.directory, job, port, upstream.port, certificate)], port)
 
     def pids(self):
         """The whole tree."""
@@ -156,10 +109,23 @@ class Peer:
 
     def stop(self):
         # A tracer ends, with its report, when what it traces has ended.
-        for pid in self.pids()[1:] if 'strace' in self.process.args[0] else [self.process.pid]:
+        for pid in self.pids()[1:] if 'strace' in self.process.args[0] else []:
             os.kill(pid, signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if 'strace' in self.process.args[0]:
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                pass
+        super().stop()
+
+
+def can_do(name, job, certificate):
+    """Whether the peer is here and knows the job. Ours says so itself: it refuses what it does not serve."""
+    directory = f'{TMP}/try'
+    os.makedirs(directory, exist_ok=True)
+    argv = COMMANDS[name](directory, job, 1, 1, certificate)
+    able = argv is not None
+    if name == 'heirloom':
+        able = subprocess.run([*argv, '--mode', 'validate'], capture_output=True).returncode == 0
+    shutil.rmtree(directory)
+    return able
