@@ -9,9 +9,12 @@
 """
 from .certificates import Authority, downstream_tls, upstream_tls
 from .client import Client, Response, get, request
-from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, stdout_log, to_yaml,
-                     virtual_host, write_config)
+from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, speaks, stdout_log,
+                     to_yaml, virtual_host, write_config)
+from .http2_peer import Http2Peer
+from .peers import Nghttpd, Nginx, OpensslServer
 from .programs import BUILD, TMP, FastUpstream, Load, Program, Proxy, Supervisor, binary, validate
+from .tools import curl, h2load
 from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,
                        tunnel_echo)
 from .waiting import expect, expect_in, expect_true, needs_root, skip, wait_for

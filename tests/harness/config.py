@@ -53,6 +53,19 @@ def cluster(name='up', *endpoints, **fields):
             **fields}
 
 
+def speaks(protocol, common=None, upstream=None, **http2):
+    """Fields for cluster(): which HTTP it speaks: 'http1', 'http2', 'downstream' (as the request came) or 'alpn'. Keywords are
+    fields of Http2ProtocolOptions; `common`, `upstream`: common_http_protocol_options, upstream_http_protocol_options."""
+    choice = {'http1': {'explicit_http_config': {'http_protocol_options': {}}},
+              'http2': {'explicit_http_config': {'http2_protocol_options': http2}},
+              'downstream': {'use_downstream_protocol_config': {'http2_protocol_options': http2}},
+              'alpn': {'auto_config': {'http2_protocol_options': http2}}}[protocol]
+    kind = EXTENSION + 'upstreams.http.v3.HttpProtocolOptions'
+    return {'typed_extension_protocol_options': {'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': kind, **choice, **({'common_http_protocol_options': common} if common else {}),
+        **({'upstream_http_protocol_options': upstream} if upstream else {})}}}
+
+
 def match(prefix=None, path=None):
     return {'path': path} if path else {'prefix': prefix}
 

@@ -69,12 +69,12 @@ class Connection:
 class Upstream:
     """respond(request, connection) writes the answer; raising Gone or closing the socket ends the connection.
 
-    on_head(connection, raw bytes before any parsing) may be given instead for upstreams that do not read requests.
+    on_connect(connection) comes before any request. `tls`: an ssl.SSLContext of the server side.
     """
 
-    def __init__(self, respond=None, host='127.0.0.1', port=0, path=None, on_connect=None):
+    def __init__(self, respond=None, host='127.0.0.1', port=0, path=None, on_connect=None, tls=None):
         self.respond = respond or answer()
-        self.on_connect = on_connect
+        self.on_connect, self.tls = on_connect, tls
         self.requests, self.connections, self.open_sockets = [], 0, []
         if path:
             self.listener, self.path = socket.socket(socket.AF_UNIX), path
@@ -98,8 +98,12 @@ class Upstream:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
-        connection = Connection(sock)
         try:
+            if self.tls:
+                self.open_sockets.remove(sock)
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                self.open_sockets.append(sock)
+            connection = Connection(sock)
             if self.on_connect:
                 self.on_connect(connection)
             while True:
