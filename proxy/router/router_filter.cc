@@ -366,6 +366,7 @@ void RouterFilter::finish_response() {
 }
 
 void RouterFilter::on_stream_reset(StreamReset reason) {
+    if (reason == StreamReset::remote) cluster_->stats().upstream_rq_rx_reset.add();
     if (may_repeat(reason) && repeat()) return;
     fail(reason, {});
 }
