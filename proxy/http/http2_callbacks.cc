@@ -177,6 +177,8 @@ int Http2Session::Callbacks::on_stream_close(nghttp2_session* library, int32_t i
 int Http2Session::Callbacks::on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
     Http2Session& session = of(user_data);
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST || session.over()) return 0;
+    // The connection ends by an error: that is what all its streams are told.
+    if (session.failing_ || !session.failure_.empty()) return 0;
     // A request that was never begun: the peer has said GOAWAY meanwhile, or the stream was given up here.
     for (Http2Stream* stream = session.first_open_; stream; stream = stream->next) {
         if (stream->id != frame->hd.stream_id) continue;
