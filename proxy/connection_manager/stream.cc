@@ -54,6 +54,10 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
 
 network::EventLoop& Stream::loop() { return connection_->config().loop; }
 
+const shm::SocketAddress* Stream::client_address() { return over() ? nullptr : connection_->client_address(); }
+
+const shm::SocketAddress* Stream::local_address() { return over() ? nullptr : connection_->local_address(); }
+
 void Stream::set_idle_timeout(milliseconds timeout) {
     idle_timeout_ = timeout;
     if (timeout.count() == 0) idle_timer_.cancel();

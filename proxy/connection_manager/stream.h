@@ -51,6 +51,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     http::HeaderMap& request_headers() override { return *request_headers_; }
     http::StreamInfo& info() override { return info_; }
     network::EventLoop& loop() override;
+    const shm::SocketAddress* client_address() override;
+    const shm::SocketAddress* local_address() override;
     void send_interim(uint16_t status, const http::HeaderMap& headers) override;
     void send_headers(http::HeaderMap& headers, bool end_stream) override;
     void send_body(network::Buffer& data, bool end_stream) override;

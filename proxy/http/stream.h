@@ -12,6 +12,7 @@
 
 #include "proxy/http/stream_info.h"
 #include "proxy/network/event_loop.h"
+#include "shm/socket_name.h"
 
 namespace heirloom::http {
 
@@ -21,6 +22,10 @@ class DownstreamStream {
     virtual HeaderMap& request_headers() = 0;
     virtual StreamInfo& info() = 0;
     virtual network::EventLoop& loop() = 0;
+    // Who the connection comes from, its peer or whom a PROXY header named, and the address it came to. Null: nobody
+    // knows. Only where it is needed: the first question of a connection costs a system call.
+    virtual const shm::SocketAddress* client_address() { return nullptr; }
+    virtual const shm::SocketAddress* local_address() { return nullptr; }
 
     virtual void send_interim(uint16_t status, const HeaderMap& headers) = 0;
     // `headers` must have `:status`. The connection manager adds date, server, and decides on `connection: close`.

@@ -173,8 +173,11 @@ void RouterFilter::start_attempt(bool fresh) {
         set_number(*headers_, HeaderId::x_envoy_expected_rq_timeout_ms,
                    std::max<int64_t>((action_->timeout - used).count(), 1));
     }
-    const upstream::StreamNeeds needs{fresh, info.protocol, headers_, info.downstream_direct_remote,
-                                      info.downstream_local};
+    upstream::StreamNeeds needs{fresh, info.protocol, headers_};
+    if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
+        needs.source = stream_.client_address();
+        needs.destination = stream_.local_address();
+    }
     const upstream::Acquired acquired = cluster_->acquire(endpoint_, *this, *this, needs);
     if (acquired.failure) return fail(*acquired.failure, {});
     ticket_ = acquired.ticket;
