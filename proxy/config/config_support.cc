@@ -37,6 +37,9 @@ the only HTTP filter is the router; proxy_protocol stands before tls_inspector; 
 chains, `filter_chain_match`, `tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of
 HTTP/2. A configuration that asks for one of these is refused by name, by `--mode validate` as at the start.
 
+`auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
+certificate for it all the same. `sni` is sent as it is written.
+
 A malformed HTTP/2 message ends its stream and never the connection, as Envoy does with
 `override_stream_error_on_invalid_http_message: true`; `false` is refused.
 

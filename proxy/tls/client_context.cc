@@ -152,6 +152,9 @@ std::unique_ptr<network::TransportSocket> Client::make_socket(const ClientOption
     if (!ssl) return nullptr;
     SSL_set_connect_state(ssl.get());
     std::string name(options.server_name.empty() ? std::string_view(server_name_) : options.server_name);
+    // Before the name may turn out not to be one: then no certificate is for it.
+    std::string verified(options.verified_name);
+    if (verified.empty() && verify_server_name_) verified = name;
     if (!name.empty() && SSL_set_tlsext_host_name(ssl.get(), name.c_str()) != 1) {
         (void)take_reason();  // longer than a name can be: no such server
         name.clear();
@@ -161,8 +164,6 @@ std::unique_ptr<network::TransportSocket> Client::make_socket(const ClientOption
         SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
                             static_cast<unsigned>(alpn.size()));
     }
-    const bool verify = verify_server_name_ || options.verify_server_name;
-    std::string verified = verify ? name : std::string();
     SessionPtr session = keep_sessions_ ? sessions_.take(session_name(name, verified)) : nullptr;
     if (session) SSL_set_session(ssl.get(), session.get());
     return std::make_unique<ClientSocket>(std::move(ssl), shared_from_this(), std::move(name), std::move(verified),

@@ -55,7 +55,8 @@ Result<std::shared_ptr<const ServerContext>> make_server_context(const config::D
 // What differs from connection to connection.
 struct ClientOptions {
     std::string_view server_name{};       // SNI; "": the configured one
-    bool verify_server_name = false;      // the certificate must be for that name (as auto_sni_san_validation)
+    std::string_view verified_name{};     // DNS name or address the certificate must be for, sent or not; "": the
+                                          // configuration's demands alone
     std::span<const std::string> alpn{};  // offered; empty: the configured ones
 };
 

@@ -98,16 +98,14 @@ std::unique_ptr<network::TransportSocket> make_transport_socket(const ClusterCon
     std::unique_ptr<network::TransportSocket> socket;
     if (config.tls) {
         tls::ClientOptions client;
-        // Envoy's precedence: the request's host, the endpoint's name, the configured one.
+        // Envoy's precedence: the request's host, the endpoint's name, the configured one. An address is no server name
+        // (RFC 6066 3); a certificate may be for it all the same.
         if (config.auto_sni && !options.server_name.empty() && !is_ip_address(options.server_name)) {
             client.server_name = options.server_name;
-        } else if (config.tls->auto_host_sni) {
+        } else if (config.tls->auto_host_sni && !is_ip_address(hostname)) {
             client.server_name = hostname;
         }
-        if (config.auto_san_validation) {
-            client.server_name = options.server_name;
-            client.verify_server_name = true;
-        }
+        if (config.auto_san_validation) client.verified_name = options.server_name;
         if (config.tls->alpn.empty()) client.alpn = alpn;
         socket = context ? context->make_socket(client) : std::make_unique<MissingSecret>();
     }

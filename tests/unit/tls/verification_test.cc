@@ -249,6 +249,32 @@ TEST_CASE("the server's certificate must be for the name that was sent") {
     CHECK_FALSE(two_labels.complete());
 }
 
+TEST_CASE("the name that the certificate must be for need not be the one that is sent") {
+    auto upstream = client_config();
+    upstream.validation = trust_in(test_authority());
+    upstream.sni = "a.example";
+    Fixture f(server_config(), upstream);
+    Link right(f, {.verified_name = "x.wild.example"});
+    CHECK(right.complete());
+    CHECK(right.server.session().sni() == "a.example");
+    Link wrong(f, {.server_name = "x.wild.example", .verified_name = "other.example"});
+    CHECK_FALSE(wrong.complete());
+    Link address(f, {.verified_name = "192.0.2.77"});
+    CHECK_FALSE(address.complete());
+    CHECK(f.count("c.fail_verify_san") == 2);
+}
+
+TEST_CASE("a name that is too long to be sent is not a name that need not be checked") {
+    auto upstream = client_config();
+    upstream.validation = trust_in(test_authority());
+    upstream.auto_sni_san_validation = true;
+    Fixture f(server_config(), upstream);
+    const std::string name = std::string(300, 'a') + ".example";
+    Link link(f, {.server_name = name});
+    CHECK_FALSE(link.complete());
+    CHECK(f.count("c.fail_verify_san") == 1);
+}
+
 TEST_CASE("validation that cannot work is an error of the configuration") {
     Counters count;
     const auto error_of = [&](config::ValidationConfig validation) {
