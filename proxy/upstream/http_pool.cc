@@ -48,6 +48,7 @@ Acquired HttpPool::attach(PooledConnection& connection, http::ResponseDecoder& d
     result.transport = &connection;
     result.encoder = &connection.attach(decoder);
     if (!connection.has_room()) set_available(connection, false);
+    if (connection.draining()) set_settling(connection, false);  // it took its last request
     return result;
 }
 
@@ -63,7 +64,7 @@ size_t HttpPool::expected_requests() const {
 }
 
 void HttpPool::connect_for_pending() {
-    if (pending_.size() <= expected_requests()) return;
+    if (settling_ > 0 || pending_.size() <= expected_requests()) return;
     PoolContext& context = endpoint_.context();
     bool counted = context.connections.try_take();
     if (!counted && endpoint_.close_one_idle(*this)) counted = context.connections.try_take();
@@ -80,8 +81,14 @@ void HttpPool::connect_for_pending() {
 
 void HttpPool::on_connected(PooledConnection& connection) {
     --connecting_;
+    set_settling(connection, connection.protocol() == http::Protocol::http2);
     on_room_changed(connection);
     endpoint_.report_if_finished();
+}
+
+void HttpPool::on_settings(PooledConnection& connection) {
+    set_settling(connection, false);
+    on_room_changed(connection);
 }
 
 void HttpPool::on_connection_available(PooledConnection& connection) {
@@ -133,14 +140,22 @@ void HttpPool::set_available(PooledConnection& connection, bool wanted) {
     wanted ? available_.push_front(connection) : available_.remove(connection);
 }
 
+void HttpPool::set_settling(PooledConnection& connection, bool wanted) {
+    if (connection.settling == wanted) return;
+    connection.settling = wanted;
+    wanted ? ++settling_ : --settling_;
+}
+
 void HttpPool::on_connection_drains(PooledConnection& connection) {
     set_available(connection, false);
+    set_settling(connection, false);
     connect_for_pending();
 }
 
 void HttpPool::on_connection_closed(PooledConnection& connection, bool was_connecting, network::CloseReason reason) {
     all_.remove(connection);
     set_available(connection, false);
+    set_settling(connection, false);
     if (was_connecting) {
         --connecting_;
         const std::string why = connection.connect_failure(reason);

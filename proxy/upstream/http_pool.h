@@ -3,7 +3,8 @@
 // wait for them. HTTP/1: one request at a time per connection; the connection that became idle last is used first, so
 // that the surplus reaches its idle timeout. HTTP/2: requests share a connection until its peer, or we, allow no more;
 // then another one is made. Where the handshake chooses, the first connection tells how many are needed; until then
-// one is made and the others wait for it.
+// one is made and the others wait for it. So do those that a connection cannot take before its peer has told how many
+// it allows.
 //
 // A request that finds no room waits here while a new connection is made; a connection that ends a request meanwhile
 // takes it over.
@@ -60,6 +61,7 @@ class HttpPool final : public network::Deferred {
     // From the connections.
     void on_connected(PooledConnection& connection);
     void on_connection_available(PooledConnection& connection);
+    void on_settings(PooledConnection& connection);
     void on_room_changed(PooledConnection& connection);
     void on_connection_drains(PooledConnection& connection);
     void on_connection_closed(PooledConnection& connection, bool was_connecting, network::CloseReason reason);
@@ -69,6 +71,7 @@ class HttpPool final : public network::Deferred {
     size_t expected_requests() const;
     void serve_or_keep(PooledConnection& connection);
     void set_available(PooledConnection& connection, bool wanted);
+    void set_settling(PooledConnection& connection, bool wanted);
     Acquired attach(PooledConnection& connection, http::ResponseDecoder& decoder);
     void take_off(PendingRequest& request);
     void fail_pending(http::StreamReset reason, std::string_view transport_failure);
@@ -80,6 +83,7 @@ class HttpPool final : public network::Deferred {
     IntrusiveList<PooledConnection, &PooledConnection::available_hook> available_;  // last used first
     PendingList pending_;
     uint32_t connecting_ = 0;
+    uint32_t settling_ = 0;
     size_t streams_per_connection_ = 0;  // that a new connection is expected to take; 0: nobody knows yet
 };
 

@@ -164,7 +164,7 @@ void PooledConnection::on_goaway() {
 }
 
 void PooledConnection::on_max_streams_changed() {
-    if (state_ == State::open) pool_.on_room_changed(*this);
+    if (state_ == State::open) pool_.on_settings(*this);
 }
 
 void PooledConnection::on_closed(network::CloseReason reason) {

@@ -63,6 +63,7 @@ class PooledConnection final : public network::Deferred,
     ListHook<PooledConnection> pool_hook;
     ListHook<PooledConnection> available_hook;
     bool available = false;  // in the pool's list of those with room
+    bool settling = false;   // HTTP/2: connected, and the peer has not said yet how many streams it allows
 
   private:
     enum class State : uint8_t { connecting, open, draining, closed };

@@ -147,6 +147,27 @@ TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: another connection when the peer al
     CHECK(upstream.peers.size() == 2);
 }
 
+TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: a crowd waits for what the peer allows before more connections are made") {
+    size_t connections = 0;
+    SUBCASE("much") {
+        upstream.settings.max_concurrent_streams = 1000;
+        connections = 1;
+    }
+    SUBCASE("little") {
+        upstream.settings.max_concurrent_streams = 100;
+        connections = 2;
+    }
+    WorkerCluster& up = open(http2_cluster());
+    std::vector<std::unique_ptr<Request>> crowd;
+    for (int i = 0; i < 180; ++i) {
+        crowd.push_back(std::make_unique<Request>());
+        crowd.back()->ask(up);
+    }
+    wait_requests(180);
+    CHECK(upstream.peers.size() == connections);
+    CHECK(stat("http2.stream_refused_errors") == 0);
+}
+
 TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: our own limit of streams holds too") {
     auto with = http2_cluster();
     with.http2.max_concurrent_streams = 1;
