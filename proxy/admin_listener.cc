@@ -33,7 +33,13 @@ AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server
         .listen_address = socket_.bound,
         .buffer_limit_bytes = 1024 * 1024,
         .filter_chain_name = ""});
-    listener_ = std::make_unique<listener::Listener>(loop, "admin", socket_.fds(), false, *connections_, reserve_);
+    listener_ = std::make_unique<listener::Listener>(
+        loop, reserve_,
+        listener::Listener::Setting{.name = "admin",
+                                    .shards = socket_.fds(),
+                                    .shared = false,
+                                    .chains = {{.acceptor = *connections_}},
+                                    .stats = listener::make_listener_stats(registrar, "admin")});
 }
 
 void AdminListener::stop_polling() {

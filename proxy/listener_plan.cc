@@ -13,21 +13,51 @@ Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vec
     return files;
 }
 
+namespace {
+
+std::string stat_name(const config::ListenerConfig& listener) {
+    return listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
+}
+
+struct Maker {
+    uint32_t workers;
+    stats::Registrar& registrar;
+    access_log::AccessLogManager& logs;
+    const TlsContexts& contexts;
+
+    Result<ChainPlan> chain(const config::FilterChainConfig& config, const std::string& listener) {
+        ChainPlan plan;
+        plan.config = &config;
+        plan.routes = router::RouteTable::compile(config.http);
+        plan.router_stats = router::make_router_stats(registrar, config.http->stat_prefix);
+        Result<LogFiles> files = open_logs(logs, config.http->access_logs);
+        if (!files) return files.error();
+        plan.log_files = std::move(*files);
+        for (uint32_t worker = 0; worker < workers; ++worker) {
+            plan.stats.push_back(connection_manager::make_connection_manager_stats(
+                registrar, listener, config.http->stat_prefix, "worker_" + std::to_string(worker)));
+        }
+        if (config.tls) plan.tls = contexts.server(config);
+        return plan;
+    }
+};
+
+}  // namespace
+
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
-                                                      stats::Registrar& registrar, access_log::AccessLogManager& logs) {
+                                                      stats::Registrar& registrar, access_log::AccessLogManager& logs,
+                                                      const TlsContexts& contexts) {
+    Maker maker{workers, registrar, logs, contexts};
     std::vector<ListenerPlan> plans;
     for (const config::ListenerConfig& listener : snapshot.listeners) {
         ListenerPlan plan;
         plan.config = &listener;
-        plan.routes = router::RouteTable::compile(listener.http);
-        plan.router_stats = router::make_router_stats(registrar, listener.http->stat_prefix);
-        Result<LogFiles> files = open_logs(logs, listener.http->access_logs);
-        if (!files) return files.error();
-        plan.log_files = std::move(*files);
-        const std::string name = listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
-        for (uint32_t worker = 0; worker < workers; ++worker) {
-            plan.stats.push_back(connection_manager::make_connection_manager_stats(
-                registrar, name, listener.http->stat_prefix, "worker_" + std::to_string(worker)));
+        const std::string name = stat_name(listener);
+        plan.stats = listener::make_listener_stats(registrar, name);
+        for (const config::FilterChainConfig& config : listener.filter_chains) {
+            Result<ChainPlan> chain = maker.chain(config, name);
+            if (!chain) return chain.error();
+            plan.chains.push_back(std::move(*chain));
         }
         plans.push_back(std::move(plan));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the main thread prepares of each listener before workers start: compiled routes, open log files, the sockets,
-// and the stat handles of each worker. Immutable afterwards; shared by all workers.
+// What the main thread prepares of each listener before workers start: per filter chain compiled routes, open log
+// files, the TLS context and the stat handles of each worker; the sockets. Immutable afterwards; shared by all workers.
 #pragma once
 
 #include <memory>
@@ -10,20 +10,29 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/connection_manager/connection_manager_stats.h"
 #include "proxy/handover/inherited_sockets.h"
+#include "proxy/listener/listener_stats.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
+#include "proxy/tls_contexts.h"
 
 namespace heirloom::server {
 
 using LogFiles = std::vector<std::shared_ptr<access_log::File>>;
 
-struct ListenerPlan {
-    const config::ListenerConfig* config = nullptr;  // lives in the snapshot
+struct ChainPlan {
+    const config::FilterChainConfig* config = nullptr;  // lives in the snapshot
     std::shared_ptr<const router::RouteTable> routes;
     router::RouterStats router_stats;
     LogFiles log_files;
     std::vector<connection_manager::ConnectionManagerStats> stats;  // by worker
-    handover::ListeningSocket socket;                               // filled in when bound
+    std::shared_ptr<const tls::ServerContext> tls;                  // null: plain
+};
+
+struct ListenerPlan {
+    const config::ListenerConfig* config = nullptr;  // lives in the snapshot
+    std::vector<ChainPlan> chains;
+    listener::ListenerStats stats;
+    handover::ListeningSocket socket;  // filled in when bound
 
     bool inbound() const { return config->traffic_direction == config::ListenerConfig::Direction::inbound; }
 };
@@ -31,9 +40,10 @@ struct ListenerPlan {
 // Opens what each of `configs` writes to. Error: "unable to open file ...".
 Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vector<config::AccessLogConfig>& configs);
 
-// One plan per listener of the snapshot, without sockets.
+// One plan per listener of the snapshot, without sockets. `contexts` were made of the same snapshot.
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
-                                                      stats::Registrar& registrar, access_log::AccessLogManager& logs);
+                                                      stats::Registrar& registrar, access_log::AccessLogManager& logs,
+                                                      const TlsContexts& contexts);
 
 handover::SocketRequest socket_request_of(const config::ListenerConfig& listener);
 handover::SocketRequest socket_request_of(const config::AdminConfig& admin);

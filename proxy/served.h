@@ -8,7 +8,7 @@
 
 namespace heirloom::server {
 
-// Error: "listener 'a': TLS is not served by this version".
+// Error: "cluster 'a': TLS is not served by this version".
 Status check_served(const config::Snapshot& snapshot);
 
 }  // namespace heirloom::server

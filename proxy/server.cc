@@ -136,7 +136,7 @@ Status Server::make_tls() {
 
 Status Server::prepare_listeners() {
     logs_ = std::make_unique<access_log::AccessLogManager>(*registrar_, options_.file_flush_interval);
-    auto plans = make_listener_plans(*snapshot_, options_.concurrency, *registrar_, *logs_);
+    auto plans = make_listener_plans(*snapshot_, options_.concurrency, *registrar_, *logs_, *tls_);
     if (!plans) return plans.error();
     plans_ = std::move(*plans);
     listener_stats_.listener_added.add(plans_.size());

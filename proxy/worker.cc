@@ -5,17 +5,27 @@
 
 #include <system_error>
 
+#include "proxy/connection_manager/connection_set.h"
 #include "proxy/router/router.h"
 
 namespace heirloom::server {
 
-// One listener on this worker. Destroyed from the bottom up: who uses goes before who is used.
-struct Worker::Part {
+// Destroyed from the bottom up: who uses goes before who is used.
+struct Worker::Chain {
     std::unique_ptr<http::StreamHandlerFactory> router;
     std::unique_ptr<access_log::Logger> log;
-    std::unique_ptr<connection_manager::ConnectionSet> connections;
+    std::unique_ptr<network::ConnectionAcceptor> connections;
+};
+
+// One listener on this worker.
+struct Worker::Part {
+    std::vector<std::unique_ptr<Chain>> chains;
     std::unique_ptr<listener::Listener> listener;
     bool inbound = false;
+
+    void each(void (network::ConnectionAcceptor::*what)()) {
+        for (const auto& chain : chains) (*chain->connections.*what)();
+    }
 };
 
 Worker::Worker(uint32_t index, Setting setting) : index_(index), setting_(std::move(setting)) {}
@@ -49,35 +59,48 @@ void Worker::run() {
 
 void Worker::build() {
     clusters_ = setting_.clusters.make_worker(loop_, index_);
-    for (const ListenerPlan& plan : setting_.plans) {
-        const config::ListenerConfig& config = *plan.config;
-        auto part = std::make_unique<Part>();
-        part->inbound = plan.inbound();
-        part->router = router::make_router(config.http, plan.routes, plan.router_stats, *clusters_);
-        part->log = std::make_unique<access_log::Logger>(loop_, config.http->access_logs, plan.log_files);
-        part->connections =
-            std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
-                .loop = loop_,
-                .http = config.http,
-                .stats = plan.stats[index_],
-                .handlers = *part->router,
-                .access_log = *part->log,
-                .drain = {setting_.drain, plan.inbound(),
-                          config.drain_type == config::ListenerConfig::DrainType::modify_only},
-                .random = random_,
-                .own_address = setting_.own_address,
-                .listen_address = plan.socket.bound,
-                .buffer_limit_bytes = config.per_connection_buffer_limit_bytes,
-                .filter_chain_name = config.filter_chain_name});
-        part->connections->on_change([this](int change) { on_connection_change(change); });
-        const std::vector<int> all = plan.socket.fds();
-        const listener::ShardChoice choice = listener::choose_shards(all.size(), index_, setting_.workers);
-        std::vector<int> mine;
-        for (const size_t shard : choice.shards) mine.push_back(all[shard]);
-        part->listener =
-            std::make_unique<listener::Listener>(loop_, config.name, mine, choice.shared, *part->connections, reserve_);
-        parts_.push_back(std::move(part));
+    for (const ListenerPlan& plan : setting_.plans) parts_.push_back(make_part(plan));
+}
+
+std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
+    auto part = std::make_unique<Part>();
+    part->inbound = plan.inbound();
+    const std::vector<int> all = plan.socket.fds();
+    const listener::ShardChoice choice = listener::choose_shards(all.size(), index_, setting_.workers);
+    listener::Listener::Setting setting{
+        .name = plan.config->name, .shards = {}, .shared = choice.shared, .chains = {}, .stats = plan.stats};
+    for (const size_t shard : choice.shards) setting.shards.push_back(all[shard]);
+    for (const ChainPlan& chain : plan.chains) {
+        part->chains.push_back(make_chain(plan, chain));
+        setting.chains.push_back({.acceptor = *part->chains.back()->connections,
+                                  .secured = chain.config->tls != nullptr,
+                                  .tls = chain.tls,
+                                  .handshake_timeout = chain.config->transport_socket_connect_timeout});
     }
+    part->listener = std::make_unique<listener::Listener>(loop_, reserve_, std::move(setting));
+    return part;
+}
+
+std::unique_ptr<Worker::Chain> Worker::make_chain(const ListenerPlan& plan, const ChainPlan& chain) {
+    const config::ListenerConfig& config = *plan.config;
+    const auto& http = chain.config->http;
+    auto made = std::make_unique<Chain>();
+    made->router = router::make_router(http, chain.routes, chain.router_stats, *clusters_);
+    made->log = std::make_unique<access_log::Logger>(loop_, http->access_logs, chain.log_files);
+    made->connections = std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
+        .loop = loop_,
+        .http = http,
+        .stats = chain.stats[index_],
+        .handlers = *made->router,
+        .access_log = *made->log,
+        .drain = {setting_.drain, plan.inbound(), config.drain_type == config::ListenerConfig::DrainType::modify_only},
+        .random = random_,
+        .own_address = setting_.own_address,
+        .listen_address = plan.socket.bound,
+        .buffer_limit_bytes = config.per_connection_buffer_limit_bytes,
+        .filter_chain_name = chain.config->name});
+    made->connections->on_change([this](int change) { on_connection_change(change); });
+    return made;
 }
 
 void Worker::on_connection_change(int change) {
@@ -103,23 +126,29 @@ void Worker::stop_polling(bool inbound_only, std::function<void()> done) {
     });
 }
 
+void Worker::set_tls(size_t listener, size_t chain, std::shared_ptr<const tls::ServerContext> context) {
+    post([this, listener, chain, context = std::move(context)]() mutable {
+        parts_[listener]->listener->set_tls(chain, std::move(context));
+    });
+}
+
 void Worker::drain(std::function<void()> empty) {
     post([this, empty = std::move(empty)] {
         empty_ = empty;
         clusters_->close_idle();
-        for (const auto& part : parts_) part->connections->announce_drain();
+        for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::announce_drain);
     });
 }
 
 void Worker::announce_close() {
     post([this] {
-        for (const auto& part : parts_) part->connections->announce_close();
+        for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::announce_close);
     });
 }
 
 void Worker::close_idle() {
     post([this] {
-        for (const auto& part : parts_) part->connections->close_idle();
+        for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::close_idle);
     });
 }
 
@@ -129,7 +158,7 @@ void Worker::stop() {
         empty_ = nullptr;
         for (const auto& part : parts_) {
             part->listener->stop();
-            part->connections->close_now();
+            part->each(&network::ConnectionAcceptor::close_now);
         }
         loop_.stop();
     });

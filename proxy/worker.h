@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker: one thread with its event loop and everything it serves with: clusters, and per listener routes, log,
-// connections and shards. Nothing here is touched by another thread; the main thread asks by post. Each function below
-// is called on the main thread and, where it takes `done`, answers there.
+// Worker: one thread with its event loop and everything it serves with: clusters, and per listener shards, and per
+// filter chain routes, log and connections. Nothing here is touched by another thread; the main thread asks by post.
+// Each function below is called on the main thread and, where it takes `done`, answers there.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "proxy/connection_manager/random.h"
 #include "proxy/handover/drain_manager.h"
 #include "proxy/listener/listener.h"
 #include "proxy/listener_plan.h"
@@ -38,6 +39,8 @@ class Worker {
     // `done(false)`: a shard could not be watched.
     void start_polling(std::function<void(bool)> done);
     void stop_polling(bool inbound_only, std::function<void()> done);
+    // For connections that are accepted from now on; by position in the plans.
+    void set_tls(size_t listener, size_t chain, std::shared_ptr<const tls::ServerContext> context);
     // The generation drains: idle upstream connections go, HTTP/2 clients hear of it; `empty` is called each time the
     // last connection has ended.
     void drain(std::function<void()> empty);
@@ -52,9 +55,12 @@ class Worker {
     uint64_t active_connections() const { return active_.load(std::memory_order_relaxed); }
 
   private:
+    struct Chain;
     struct Part;
     void run();
     void build();
+    std::unique_ptr<Part> make_part(const ListenerPlan& plan);
+    std::unique_ptr<Chain> make_chain(const ListenerPlan& plan, const ChainPlan& chain);
     void on_connection_change(int change);
     void post(std::function<void()> task) { loop_.post(std::move(task)); }
 

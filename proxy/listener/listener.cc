@@ -33,17 +33,17 @@ ShardChoice choose_shards(size_t shard_count, uint32_t worker, uint32_t workers)
     return choice;
 }
 
-Listener::Listener(network::EventLoop& loop, std::string name, std::span<const int> shards, bool shared,
-                   connection_manager::ConnectionSet& connections, FdReserve& reserve)
+Listener::Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting)
     : loop_(loop),
-      name_(std::move(name)),
-      shared_(shared),
-      connections_(connections),
       reserve_(reserve),
-      shards_(shards.size()) {
-    for (size_t i = 0; i < shards.size(); ++i) {
+      name_(std::move(setting.name)),
+      shared_(setting.shared),
+      chains_(std::move(setting.chains)),
+      stats_(setting.stats),
+      shards_(setting.shards.size()) {
+    for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i].listener = this;
-        shards_[i].fd = shards[i];
+        shards_[i].fd = setting.shards[i];
     }
 }
 
@@ -88,16 +88,29 @@ void Listener::accept_one(int fd) {
         if (is_shortage(errno)) pause(errno);
         return;
     }
-    connections_.config().stats.listener.connections_accepted_per_socket_event.record(1);
-    connections_.accept(
-        {.fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length});
+    stats_.connections_accepted_per_socket_event.record(1);
+    hand_over({.fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length});
+}
+
+void Listener::hand_over(network::AcceptedConnection accepted) {
+    const FilterChain& chain = chains_.front();
+    if (chain.secured) {
+        if (chain.tls) accepted.transport = chain.tls->make_socket();
+        if (!accepted.transport) return;  // no memory for it: the client sees the end
+        accepted.handshake_timeout = chain.handshake_timeout;
+    }
+    chain.acceptor.accept(std::move(accepted));
+}
+
+void Listener::set_tls(size_t chain, std::shared_ptr<const tls::ServerContext> context) {
+    chains_[chain].tls = std::move(context);
 }
 
 void Listener::pause(int error) {
     unwatch();
     reserve_.give_up();
     retry_.arm(loop_.timers(), kRetryAfter);
-    connections_.config().stats.listener.downstream_accept_paused.add();
+    stats_.downstream_accept_paused.add();
     if (last_warning_ == std::chrono::steady_clock::time_point{} || loop_.now() - last_warning_ > kWarnEvery) {
         last_warning_ = loop_.now();
         SPDLOG_LOGGER_WARN(&logger(), "listener {}: accept: {}; connects wait until there is room again", name_,

@@ -11,12 +11,12 @@
 
 #include <chrono>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "proxy/connection_manager/connection_set.h"
 #include "proxy/listener/fd_reserve.h"
+#include "proxy/listener/filter_chain.h"
+#include "proxy/listener/listener_stats.h"
 #include "proxy/network/event_loop.h"
 
 namespace heirloom::listener {
@@ -30,9 +30,15 @@ ShardChoice choose_shards(size_t shard_count, uint32_t worker, uint32_t workers)
 
 class Listener {
   public:
-    // `shards`: descriptors, non-blocking, valid until stop(). `connections`, `stats` and `reserve` outlive this.
-    Listener(network::EventLoop& loop, std::string name, std::span<const int> shards, bool shared,
-             connection_manager::ConnectionSet& connections, FdReserve& reserve);
+    struct Setting {
+        std::string name;         // for the log
+        std::vector<int> shards;  // descriptors, non-blocking, valid until stop()
+        bool shared = false;      // ShardChoice
+        std::vector<FilterChain> chains;
+        ListenerStats stats;
+    };
+    // `reserve` outlives this.
+    Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
@@ -43,6 +49,8 @@ class Listener {
     void stop();
     bool polling() const { return polling_; }
     bool paused() const { return retry_.armed(); }
+    // For connections that are accepted from now on.
+    void set_tls(size_t chain, std::shared_ptr<const tls::ServerContext> context);
 
   private:
     struct Shard final : network::IoHandler {
@@ -56,13 +64,15 @@ class Listener {
     bool watch();
     void unwatch();
     void accept_one(int fd);
+    void hand_over(network::AcceptedConnection accepted);
     void pause(int error);
 
     network::EventLoop& loop_;
+    FdReserve& reserve_;
     const std::string name_;
     const bool shared_;
-    connection_manager::ConnectionSet& connections_;
-    FdReserve& reserve_;
+    std::vector<FilterChain> chains_;
+    const ListenerStats stats_;
     std::vector<Shard> shards_;
     network::Timer retry_{&Listener::on_retry, this};
     bool polling_ = false;

@@ -9,11 +9,12 @@
 """
 from .certificates import Authority, downstream_tls, upstream_tls
 from .client import Client, Response, get, request
-from .config import (access_log, bootstrap, cluster, config, direct, hcm, listener, redirect, route, speaks, stdout_log,
-                     to_yaml, virtual_host, write_config)
+from .config import (access_log, bootstrap, cluster, config, direct, filter_chain, hcm, listener, redirect, route, speaks,
+                     stdout_log, to_yaml, virtual_host, write_config)
 from .http2_peer import Http2Peer
 from .peers import Nghttpd, Nginx, OpensslServer
 from .programs import BUILD, TMP, FastUpstream, Load, Program, Proxy, Supervisor, binary, validate
+from .tls_client import TlsClient, s_client, was_reused
 from .tools import curl, h2load
 from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,
                        tunnel_echo)

@@ -108,11 +108,17 @@ def hcm(*routes, virtual_hosts=None, stat_prefix='ingress', router=None, **field
             '@type': EXTENSION + 'filters.http.router.v3.Router', **(router or {})}}], **fields}}
 
 
+def filter_chain(manager=None, match=None, tls=None, **fields):
+    """match: filter_chain_match; tls: transport_socket."""
+    return {**({'filter_chain_match': match} if match else {}), **({'transport_socket': tls} if tls else {}),
+            'filters': [manager or hcm()], **fields}
+
+
 def listener(manager=None, name='ingress', address='127.0.0.1', port=0, pipe=None, **fields):
     where = {'pipe': {'path': pipe}} if pipe else socket_address(address, port)
     if 'ipv4_compat' in fields:
         where['socket_address']['ipv4_compat'] = fields.pop('ipv4_compat')
-    return {'name': name, 'address': where, 'filter_chains': [{'filters': [manager or hcm()]}], **fields}
+    return {'name': name, 'address': where, 'filter_chains': [filter_chain(manager)], **fields}
 
 
 def bootstrap(listeners, clusters, admin_port=0, **fields):

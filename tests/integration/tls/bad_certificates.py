@@ -30,3 +30,20 @@ key_log = f'{TMP}/keys'
 code, out, err = validate(config(cluster('up', 9, transport_socket=upstream_tls(one, key_log={'path': key_log}))))
 expect(code, 0, err)
 expect(os.path.exists(key_log), False, 'validating made a file')
+
+good = one.issue('a.example')
+
+
+def site(certificate):
+    return bootstrap([listener(filter_chains=[filter_chain(hcm(direct('/', 200, 'here')), tls=downstream_tls(certificate))])], [])
+
+
+what = 'filter_chains[0].transport_socket.typed_config.common_tls_context.tls_certificates[0]: Failed to load private key'
+code, _, err = validate(site(mixed))
+expect(code, 1)
+expect_in(what, err)
+supervisor = Supervisor(site(good))
+write_config(site(mixed), supervisor.config_path)
+expect_in(what, supervisor.failed_reload())
+with TlsClient(supervisor.port, one) as client:
+    expect(client.request('/').body, b'here')

@@ -18,8 +18,12 @@ struct Port : connection_manager::Site {
         REQUIRE(::listen(socket.fd.get(), 128) == 0);
         open();
         answer_all();
-        const int fd = socket.fd.get();
-        listener.emplace(*loop, "test", std::span(&fd, 1), false, *set, reserve);
+        listener.emplace(*loop, reserve,
+                         Listener::Setting{.name = "test",
+                                           .shards = {socket.fd.get()},
+                                           .shared = false,
+                                           .chains = {{.acceptor = *set}},
+                                           .stats = make_listener_stats(*registrar, "10.0.0.1:80")});
     }
     ~Port() override { listener.reset(); }
     connection_manager::Client dial() {
