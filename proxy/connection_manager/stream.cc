@@ -296,10 +296,10 @@ void Stream::reset(http::StreamReset) {
 void Stream::end_here() {
     ConnectionManager& connection = *connection_;
     connection.config().stats.http.downstream_rq_tx_reset.add();
-    const bool whole_connection = !connection.multiplexed();
-    if (!whole_connection) encoder_->reset(http::StreamReset::local);
+    // First, as the codec's own way to end a connection leaves the client no time to take what was written.
+    if (!connection.multiplexed()) connection.close_after_response();
+    encoder_->reset(http::StreamReset::local);
     finish();
-    if (whole_connection) connection.close_after_response();
 }
 
 void Stream::on_write_buffer_high() {
