@@ -171,12 +171,16 @@ $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/%_fuzz.o $(if $(filter fuzz,$(MODE)),,$(B
 	$(Q)$(CXX) $(ALL_LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $^ $(LIBS_proxy)
 
 # Helpers of scenarios, storm and bench: one file each, nothing of the project in them but what the file includes.
+LIBS_storm_client := -lssl -lcrypto
+LIBS_storm_http2 := -lnghttp2 -lssl -lcrypto
+LIBS_storm_tunnel := -lssl -lcrypto
+LIBS_echo_upstream := -lnghttp2
 HARNESS_TOOLS := $(patsubst tests/harness/%.cc,$(B)/tests/%,$(wildcard tests/harness/*.cc)) \
                  $(patsubst tests/bench/%.cc,$(B)/tests/%,$(wildcard tests/bench/*.cc))
 $(B)/tests/%: $(B)/obj/tests/harness/%.o $(B)/lib/libshm.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-lite
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-lite $(LIBS_$*)
 $(B)/tests/%: $(B)/obj/tests/bench/%.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -23,6 +23,7 @@ namespace {
 constexpr milliseconds kTick{1000};
 constexpr uint32_t kTicksPerMemoryLook = 5;
 constexpr milliseconds kAnnounceTime{100};  // between "every answer closes" and FIN for those that ask nothing
+constexpr milliseconds kCutTime{1000};      // for clients to take the last bytes and the FIN
 constexpr milliseconds kAdminPatience{1000};
 constexpr seconds kSpareTime{10};  // after the supervisor should have terminated us
 
@@ -303,7 +304,8 @@ void Server::on_terminate(milliseconds grace) {
     SPDLOG_LOGGER_INFO(main_log(), "asked to terminate within {} ms", grace.count());
     if (phase_ != Phase::live && phase_ != Phase::draining) return stop(0);
     if (grace.count() == 0) return leave();
-    // Every answer closes; then those that ask nothing get a FIN; what is left at the end is cut.
+    // Every answer closes; then those that ask nothing get a FIN; then what is left is cut, in order while there is
+    // time.
     leaving_ = true;
     if (admin_) admin_->stop_polling();
     stop_polling(false, [this] {
@@ -319,6 +321,12 @@ void Server::on_terminate(milliseconds grace) {
         },
         this);
     idle_timer_.arm(loop_.timers(), std::min(kAnnounceTime, grace / 2));
+    cut_timer_.set_callback(
+        [](void* self) {
+            for (const auto& worker : static_cast<Server*>(self)->workers_) worker->cut();
+        },
+        this);
+    cut_timer_.arm(loop_.timers(), grace - std::min(kCutTime, grace / 4));
     bound_timer_.set_callback(&Server::call<&Server::leave>, this);
     bound_timer_.arm(loop_.timers(), grace);
 }
@@ -345,6 +353,7 @@ void Server::stop(int exit_code) {
     exit_code_ = std::max(exit_code_, exit_code);
     bound_timer_.cancel();
     idle_timer_.cancel();
+    cut_timer_.cancel();
     tick_timer_.cancel();
     loop_.stop();
 }

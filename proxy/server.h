@@ -139,6 +139,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     uint64_t connections_cut_ = 0;
     uint32_t ticks_ = 0;
     network::Timer tick_timer_{&Server::call<&Server::tick>, this};
+    network::Timer cut_timer_;    // terminate: when what is left is cut
     network::Timer bound_timer_;  // end of the drain, or of the grace, whatever comes next
     network::Timer idle_timer_;   // terminate: when idle connections are half-closed
 };

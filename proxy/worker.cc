@@ -152,6 +152,12 @@ void Worker::close_idle() {
     });
 }
 
+void Worker::cut() {
+    post([this] {
+        for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::cut);
+    });
+}
+
 void Worker::stop() {
     if (std::exchange(stopping_, true) || !thread_.joinable()) return;
     post([this] {

@@ -47,6 +47,7 @@ class Worker {
     // The order of an end: see ConnectionManager.
     void announce_close();
     void close_idle();
+    void cut();
     // Cuts what is left and ends the thread. Idempotent.
     void stop();
     void join();

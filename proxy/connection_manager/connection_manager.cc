@@ -328,6 +328,16 @@ void ConnectionManager::close_idle() {
     if (streams_.empty() && between_requests()) close_after_response();
 }
 
+void ConnectionManager::cut() {
+    if (connection_.closing()) return;
+    if (!multiplexed_) close_after_response();
+    while (Stream* const stream = streams_.front()) stream->cut();
+    if (!multiplexed_) return;
+    // The frames that say so go out before the connection ends.
+    if (goaway_ != Goaway::last) return finish_goaway();
+    if (codec_->idle()) close_after_response();
+}
+
 // --- connection ------------------------------------------------------------------------------------------------------
 
 void ConnectionManager::on_end_of_stream() {

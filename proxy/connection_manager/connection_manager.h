@@ -11,7 +11,8 @@
 //                     after drain_timeout without a request comes the FIN
 //   drain             never by itself: an idle connection stays until its client speaks
 //   terminate         announce_close(): every answer says close; close_idle(): those without a request get a FIN (the
-//                     client sees an orderly end before it sends, not a reset); close_now() cuts the rest
+//                     client sees an orderly end before it sends, not a reset); cut() ends streams and tunnels that are
+//                     under way and sends the FIN behind what was written; close_now() closes the rest
 // HTTP/2: whatever the reason, a GOAWAY that takes nothing away, after drain_timeout the one that names the last
 // stream, and the end when no stream is open. The drain begins this at once: a client with nothing to ask hears of it.
 #pragma once
@@ -62,6 +63,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void announce_drain();
     void announce_close();
     void close_idle();
+    void cut();
     void close_now() { connection_.close(); }
 
     // For the stream.

@@ -76,6 +76,14 @@ void ConnectionSet::close_idle() {
     }
 }
 
+void ConnectionSet::cut() {
+    for (auto* one = connections_.front(); one;) {
+        auto* const next = connections_.next(*one);
+        one->cut();
+        one = next;
+    }
+}
+
 void ConnectionSet::close_now() {
     while (ConnectionManager* one = connections_.front()) one->close_now();
 }

@@ -28,6 +28,7 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     void announce_drain() override;
     void announce_close() override;
     void close_idle() override;
+    void cut() override;
     void close_now() override;
 
     // For connections and streams.

@@ -178,6 +178,11 @@ void Stream::disconnected(bool local) {
                   local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
 }
 
+void Stream::cut() {
+    encoder_->reset(http::StreamReset::local);
+    disconnected(true);
+}
+
 void Stream::end_by_client(ResponseFlag flag, std::string_view details) {
     connection_->config().stats.http.downstream_rq_rx_reset.add();
     info_.set_flag(flag);

@@ -32,6 +32,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     void refuse_without_codec(uint16_t status, std::string_view text, std::string_view details);
     // The connection is gone, by the client or by this side.
     void disconnected(bool local);
+    // This side has no more time for it. HTTP/1: the connection is closing already.
+    void cut();
     void on_write_buffer_high();
     void on_write_buffer_low();
     // At the end of the iteration: destroys the handler.

@@ -21,9 +21,11 @@ class ConnectionAcceptor {
 
     // The generation drains: whoever can be told is told. Nothing is closed by this.
     virtual void announce_drain() = 0;
-    // The order of a polite end: every answer closes; then those that ask nothing get a FIN; what is left is cut.
+    // The order of a polite end: every answer closes; then those that ask nothing get a FIN; then what is under way
+    // ends: the client gets what was written for it and a FIN, no reset; what is left after that is closed at once.
     virtual void announce_close() = 0;
     virtual void close_idle() = 0;
+    virtual void cut() { close_now(); }
     virtual void close_now() = 0;
 };
 

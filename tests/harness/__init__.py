@@ -13,7 +13,8 @@ from .config import (access_log, bootstrap, cluster, config, direct, filter_chai
                      stdout_log, to_yaml, virtual_host, write_config)
 from .http2_peer import Http2Peer
 from .peers import Nghttpd, Nginx, OpensslServer
-from .programs import BUILD, TMP, FastUpstream, Load, Program, Proxy, Supervisor, binary, validate
+from .programs import (BUILD, TMP, EchoUpstream, FastUpstream, Load, Program, Proxy, StormClient, Supervisor, binary,
+                       validate)
 from .tls_client import TlsClient, s_client, was_reused
 from .tools import curl, h2load
 from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,

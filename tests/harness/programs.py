@@ -237,15 +237,14 @@ def find_stat(answer, name):
     return next((int(one['value']) for one in stats if one['name'] == name), 0)
 
 
-class Load(Program):
-    """storm_client against a port; stop() returns its counts."""
+class StormClient(Program):
+    """One of the storm's clients against a port; stop() returns its counts."""
 
-    def __init__(self, port, busy=4, fresh=1, sleepy=10, path='/bytes/100', seconds=0):
-        super().__init__([f'{BUILD}/tests/storm_client', '--port', str(port), '--busy', str(busy), '--fresh', str(fresh), '--sleepy',
-                          str(sleepy), '--path', path, '--seconds', str(seconds), '--progress'])
+    def __init__(self, tool, port, *args):
+        super().__init__([f'{BUILD}/tests/{tool}', '--port', str(port), *(str(arg) for arg in args), '--progress'])
 
     def counts(self):
-        lines = [line for line in self.log.splitlines() if line.endswith('}')]
+        lines = [line for line in self.log.splitlines() if line.startswith('{') and line.endswith('}')]
         return json.loads(lines[-1]) if lines else {'requests': 0}
 
     def wait_requests(self, more=200):
@@ -256,7 +255,16 @@ class Load(Program):
     def stop(self):
         self.signal(signal.SIGTERM)
         self.wait(30)
-        return self.counts()
+        counts = self.counts()
+        expect(counts.get('final'), True, f'{self.argv[0]} says its last figures: {self.log[-2000:]}')
+        return counts
+
+
+class Load(StormClient):
+    """HTTP/1 clients of three sorts: busy, fresh, sleepy."""
+
+    def __init__(self, port, busy=4, fresh=1, sleepy=10, path='/bytes/100', seconds=0):
+        super().__init__('storm_client', port, '--busy', busy, '--fresh', fresh, '--sleepy', sleepy, '--path', path, '--seconds', seconds)
 
     def stop_without_loss(self):
         counts = self.stop()
@@ -269,5 +277,17 @@ class FastUpstream(Program):
 
     def __init__(self):
         super().__init__([f'{BUILD}/tests/upstream'])
-        wait_for('upstream listens', lambda: 'port ' in self.log)
-        self.port = int(self.log.split()[1])
+        self.port = wait_port(self)
+
+
+class EchoUpstream(Program):
+    """The C++ upstream of what lasts: echoes tunnels (upgrade or raw), or with http2 gRPC streams."""
+
+    def __init__(self, http2=False):
+        super().__init__([f'{BUILD}/tests/echo_upstream', *(['--http2'] if http2 else [])])
+        self.port = wait_port(self)
+
+
+def wait_port(program):
+    wait_for('upstream listens', lambda: 'port ' in program.log)
+    return int(program.log.split()[1])
