@@ -2,71 +2,59 @@
 // Load that never retries and counts each failure by kind: three sorts of clients on one epoll loop, one thread.
 //
 //   storm_client --port P [--busy N] [--fresh N] [--sleepy N] [--path /bytes/100]
-//                [--seconds S] [--requests N] [--progress]
+//                [--tls] [--reconnect N] [--seconds S] [--requests N] [--progress]
 //     busy    keep-alive connections, the next request follows the answer at once
 //     fresh   a new connection for each request, every other one with `connection: close`
 //     sleepy  keep-alive connections that send one request each second and are idle in between
+//     --tls         over TLS, every other client at most 1.2; each new connection offers the client's last session, and
+//     one
+//                   that does not resume is a failure
+//     --reconnect   keep-alive clients leave after N answers and come again
 //
 // A response with `connection: close` makes the client open a new connection: the polite end. Ends after S seconds,
 // after N requests or on SIGTERM: nothing new is started, what is under way is finished (10 s at most), then one JSON
 // line says it all.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/harness/storm_report.h"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+using storm::Clock;
+using storm::Failure;
+using storm::stop_asked;
+using storm::Transport;
 
 constexpr auto kAnswerDeadline = std::chrono::seconds(15);
 constexpr auto kFinishDeadline = std::chrono::seconds(10);
 constexpr auto kSleepyPeriod = milliseconds(1000);
 constexpr auto kAfterFailure = milliseconds(20);  // so that a dead server gives a rate of failures, not a busy loop
 
-volatile std::sig_atomic_t stop_asked = 0;
-
 enum class Sort { busy, fresh, sleepy };
 enum class State { waiting, connecting, in_flight };
-
-enum class Failure {
-    refused,
-    connect_error,
-    reset,
-    closed_under_request,
-    short_body,
-    bad_status,
-    bad_response,
-    timeout,
-    count
-};
-constexpr std::array<const char*, static_cast<size_t>(Failure::count)> kFailureNames = {
-    "refused", "connect_error", "reset", "closed_under_request", "short_body", "bad_status", "bad_response", "timeout"};
 
 struct Client {
     Sort sort = Sort::busy;
     State state = State::waiting;
-    int fd = -1;
+    Transport transport;
+    std::unique_ptr<storm::Tls> tls;
     Clock::time_point due{};      // waiting: when the next request starts
     Clock::time_point started{};  // connecting, in_flight
     uint64_t sent = 0;
+    int answers = 0;  // on this connection
     std::string input;
     size_t head_bytes = 0;  // 0: head not complete
     size_t body_bytes = 0;
@@ -77,7 +65,9 @@ struct Options {
     uint16_t port = 0;
     int busy = 0, fresh = 0, sleepy = 0;
     double seconds = 0;
-    int requests = 0;  // 0: no limit
+    int requests = 0;   // 0: no limit
+    int reconnect = 0;  // 0: never
+    bool tls = false;
     bool progress = false;
     std::string path = "/bytes/100";
 };
@@ -90,27 +80,26 @@ class Storm {
   private:
     void connect(Client& client);
     void send_request(Client& client);
-    void on_event(Client& client, uint32_t events);
+    void on_event(Client& client);
     void on_readable(Client& client);
-    void on_closed(Client& client, int error);
+    void on_closed(Client& client, Transport::Io how);
     bool parse(Client& client);
     void finish(Client& client);
     void fail(Client& client, Failure failure);
-    void close_connection(Client& client);
     void wait_until(Client& client, Clock::time_point due);
     void start_due(Clock::time_point now);
     bool all_at_rest() const;
     void print(bool final_line) const;
-    double latency_ms(double share) const;
 
     Options options_;
     int epoll_ = -1;
     bool stopping_ = false;
     size_t expected_bytes_ = 0;
-    std::vector<Client> clients_;
-    std::array<uint64_t, static_cast<size_t>(Failure::count)> failures_{};
+    storm::Handshakes handshakes_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    storm::Failures failures_;
+    storm::Latencies latencies_;
     uint64_t started_ = 0, requests_ = 0, connections_ = 0, announced_closes_ = 0, idle_closed_ = 0;
-    std::vector<uint32_t> latency_ = std::vector<uint32_t>(200'001);  // bins of 50 us
 };
 
 void Storm::wait_until(Client& client, Clock::time_point due) {
@@ -118,35 +107,19 @@ void Storm::wait_until(Client& client, Clock::time_point due) {
     client.due = due;
 }
 
-void Storm::close_connection(Client& client) {
-    if (client.fd >= 0) close(client.fd);
-    client.fd = -1;
-}
-
 void Storm::fail(Client& client, Failure failure) {
-    ++failures_[static_cast<size_t>(failure)];
-    close_connection(client);
+    failures_.add(failure);
+    client.transport.close();
     wait_until(client, Clock::now() + (client.sort == Sort::sleepy ? kSleepyPeriod : kAfterFailure));
 }
 
 void Storm::connect(Client& client) {
     client.started = Clock::now();
-    client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (client.fd < 0) return fail(client, Failure::connect_error);
-    const int on = 1;
-    setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(options_.port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    client.answers = 0;
     ++connections_;
-    if (::connect(client.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 && errno != EINPROGRESS)
+    if (!client.transport.begin(epoll_, options_.port, client.tls.get(), &client))
         return fail(client, errno == ECONNREFUSED ? Failure::refused : Failure::connect_error);
     client.state = State::connecting;
-    epoll_event event{};
-    event.events = EPOLLOUT;
-    event.data.ptr = &client;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, client.fd, &event);
 }
 
 void Storm::send_request(Client& client) {
@@ -159,19 +132,17 @@ void Storm::send_request(Client& client) {
     std::string request = "GET " + options_.path + " HTTP/1.1\r\nhost: storm.test\r\n";
     if (client.sort == Sort::fresh && ++client.sent % 2 == 0) request += "connection: close\r\n";
     request += "\r\n";
-    const ssize_t n = send(client.fd, request.data(), request.size(), MSG_NOSIGNAL);
-    if (n != static_cast<ssize_t>(request.size())) on_closed(client, errno);
+    const auto how = client.transport.write(request);
+    if (how != Transport::Io::bytes && how != Transport::Io::again) on_closed(client, how);
 }
 
-// The connection ended while a request was under way, or while the client slept.
-void Storm::on_closed(Client& client, int error) {
+// The connection ended while it was made, while a request was under way, or while the client slept.
+void Storm::on_closed(Client& client, Transport::Io how) {
     if (client.state == State::waiting) {
         ++idle_closed_;
-        return close_connection(client);
+        return client.transport.close();
     }
-    if (error == 0 && client.input.empty()) return fail(client, Failure::closed_under_request);
-    if (error == 0) return fail(client, Failure::short_body);
-    fail(client, error == ECONNRESET || error == EPIPE ? Failure::reset : Failure::connect_error);
+    fail(client, how == Transport::Io::end && !client.input.empty() ? Failure::short_body : storm::failure_of(how));
 }
 
 // True when the answer is complete. A wrong one is counted and ends the connection.
@@ -210,90 +181,69 @@ bool Storm::parse(Client& client) {
 void Storm::finish(Client& client) {
     const auto now = Clock::now();
     ++requests_;
-    const auto bin = static_cast<size_t>((now - client.started) / std::chrono::microseconds(50));
-    ++latency_[std::min(bin, latency_.size() - 1)];
+    latencies_.add(now - client.started);
     if (client.close_announced) ++announced_closes_;
-    if (client.close_announced || client.sort == Sort::fresh) close_connection(client);
+    const bool leaves = options_.reconnect > 0 && ++client.answers >= options_.reconnect;
+    if (client.close_announced || leaves || client.sort == Sort::fresh) client.transport.close();
     wait_until(client, client.sort == Sort::sleepy ? client.started + kSleepyPeriod : now);
-    if (!stopping_ && stop_asked == 0 && client.sort == Sort::busy && client.fd >= 0) send_request(client);
+    if (!stopping_ && stop_asked == 0 && client.sort == Sort::busy && client.transport.open()) send_request(client);
 }
 
 void Storm::on_readable(Client& client) {
     char block[65536];
-    const ssize_t n = read(client.fd, block, sizeof block);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) return on_closed(client, n < 0 ? errno : 0);
-    if (client.state == State::waiting) {  // bytes nobody asked for
-        fail(client, Failure::bad_response);
-        return;
+    while (client.transport.open()) {
+        size_t n = 0;
+        const auto how = client.transport.read(block, sizeof block, n);
+        if (how == Transport::Io::again) return;
+        if (how != Transport::Io::bytes) return on_closed(client, how);
+        if (client.state == State::waiting) return fail(client, Failure::bad_response);  // bytes nobody asked for
+        client.input.append(block, n);
+        if (parse(client)) finish(client);
+        if (!client.tls) return;
     }
-    client.input.append(block, static_cast<size_t>(n));
-    if (parse(client)) finish(client);
 }
 
-void Storm::on_event(Client& client, uint32_t events) {
-    if (client.fd < 0) return;
-    if (client.state != State::connecting) return on_readable(client);
-    int error = 0;
-    socklen_t length = sizeof error;
-    getsockopt(client.fd, SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0 || (events & EPOLLERR) != 0) {
-        if (error == ECONNREFUSED) return fail(client, Failure::refused);
-        return fail(client, error == ECONNRESET ? Failure::reset : Failure::connect_error);
+void Storm::on_event(Client& client) {
+    if (client.transport.closed()) return;
+    if (client.transport.open()) {
+        const auto how = client.transport.flush();
+        if (how != Transport::Io::bytes && how != Transport::Io::again) return on_closed(client, how);
+        return on_readable(client);
     }
+    const uint64_t missed = handshakes_.not_resumed;
+    const auto how = client.transport.advance();
+    if (how == Transport::Io::again) return;
+    if (how != Transport::Io::bytes) return on_closed(client, how);
+    if (handshakes_.not_resumed > missed) failures_.add(Failure::not_resumed);
     if (stopping_) {
-        close_connection(client);
+        client.transport.close();
         return wait_until(client, Clock::now());
     }
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = &client;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd, &event);
     send_request(client);
 }
 
 void Storm::start_due(Clock::time_point now) {
-    for (Client& client : clients_) {
+    for (const auto& one : clients_) {
+        Client& client = *one;
         if (client.state != State::waiting) {
             if (now - client.started > kAnswerDeadline) fail(client, Failure::timeout);
         } else if (!stopping_ && stop_asked == 0 && client.due <= now) {
-            client.fd < 0 ? connect(client) : send_request(client);
+            client.transport.closed() ? connect(client) : send_request(client);
         }
     }
 }
 
 bool Storm::all_at_rest() const {
-    for (const Client& client : clients_)
-        if (client.state != State::waiting) return false;
-    return true;
-}
-
-double Storm::latency_ms(double share) const {
-    uint64_t seen = 0;
-    for (size_t bin = 0; bin < latency_.size(); ++bin) {
-        seen += latency_[bin];
-        if (static_cast<double>(seen) >= share * static_cast<double>(requests_))
-            return static_cast<double>(bin + 1) * 0.05;
-    }
-    return 0;
+    return std::all_of(clients_.begin(), clients_.end(), [](const auto& one) { return one->state == State::waiting; });
 }
 
 void Storm::print(bool final_line) const {
-    uint64_t sum = 0;
-    for (const uint64_t n : failures_) sum += n;
-    std::printf(
-        "{\"final\":%s,\"requests\":%llu,\"failures\":%llu,\"idle_closed\":%llu,\"connections\":%llu,\"announced_"
-        "closes\":%llu",
-        final_line ? "true" : "false", static_cast<unsigned long long>(requests_), static_cast<unsigned long long>(sum),
-        static_cast<unsigned long long>(idle_closed_), static_cast<unsigned long long>(connections_),
-        static_cast<unsigned long long>(announced_closes_));
-    for (size_t i = 0; i < failures_.size(); ++i)
-        std::printf(",\"%s\":%llu", kFailureNames[i], static_cast<unsigned long long>(failures_[i]));
-    if (final_line)
-        std::printf(",\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f", latency_ms(0.5), latency_ms(0.99),
-                    latency_ms(1.0));
-    std::printf("}\n");
-    std::fflush(stdout);
+    storm::Line line(final_line);
+    line.add("requests", requests_).add(failures_).add("idle_closed", idle_closed_).add("connections", connections_);
+    line.add("announced_closes", announced_closes_);
+    if (options_.tls) line.add(handshakes_);
+    if (final_line) line.add(latencies_);
+    line.print();
 }
 
 int Storm::run() {
@@ -303,15 +253,14 @@ int Storm::run() {
     const auto start = Clock::now();
     const auto add = [&](Sort sort, int count) {
         for (int i = 0; i < count; ++i) {
-            Client client;
-            client.sort = sort;
+            auto client = std::make_unique<Client>();
+            client->sort = sort;
             // Sleepy ones are spread over their period.
-            client.due = start + (sort == Sort::sleepy ? kSleepyPeriod * i / count : milliseconds(0));
+            client->due = start + (sort == Sort::sleepy ? kSleepyPeriod * i / count : milliseconds(0));
+            if (options_.tls) client->tls = std::make_unique<storm::Tls>("http/1.1", i % 2 == 1, handshakes_);
             clients_.push_back(std::move(client));
         }
     };
-    clients_.reserve(
-        static_cast<size_t>(options_.busy + options_.fresh + options_.sleepy));  // epoll keeps their addresses
     add(Sort::busy, options_.busy);
     add(Sort::fresh, options_.fresh);
     add(Sort::sleepy, options_.sleepy);
@@ -327,8 +276,8 @@ int Storm::run() {
         }
         if (stopping_ && all_at_rest()) break;
         if (stopping_ && now - stopped_at > kFinishDeadline) {
-            for (Client& client : clients_)
-                if (client.state != State::waiting) fail(client, Failure::timeout);
+            for (const auto& one : clients_)
+                if (one->state != State::waiting) fail(*one, Failure::timeout);
             break;
         }
         start_due(now);
@@ -337,12 +286,10 @@ int Storm::run() {
             next_print = now + std::chrono::seconds(1);
         }
         const int n = epoll_wait(epoll_, events, 256, options_.fresh > 0 ? 1 : 5);
-        for (int i = 0; i < n; ++i) on_event(*static_cast<Client*>(events[i].data.ptr), events[i].events);
+        for (int i = 0; i < n; ++i) on_event(*static_cast<Client*>(events[i].data.ptr));
     }
     print(true);
-    uint64_t sum = idle_closed_;
-    for (const uint64_t count : failures_) sum += count;
-    return sum == 0 ? 0 : 1;
+    return failures_.sum() + idle_closed_ == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -352,11 +299,12 @@ int main(int argc, char** argv) {
     const std::map<std::string_view, int*> counts = {{"--busy", &options.busy},
                                                      {"--fresh", &options.fresh},
                                                      {"--sleepy", &options.sleepy},
+                                                     {"--reconnect", &options.reconnect},
                                                      {"--requests", &options.requests}};
     for (int i = 1; i < argc; ++i) {
         const std::string_view name = argv[i];
-        if (name == "--progress") {
-            options.progress = true;
+        if (name == "--progress" || name == "--tls") {
+            (name == "--tls" ? options.tls : options.progress) = true;
             continue;
         }
         const char* value = i + 1 < argc ? argv[++i] : "";
@@ -373,7 +321,6 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGTERM, [](int) { stop_asked = 1; });
+    storm::obey_signals();
     return Storm(options).run();
 }
