@@ -13,8 +13,8 @@ namespace heirloom::server {
 namespace {
 
 constexpr const char* kComponents[] = {
-    "admin", "client", "config", "connection", "conn_handler", "dns",    "file",    "filter", "hc",
-    "http",  "init",   "main",   "misc",       "pool",         "router", "runtime", "stats",  "upstream",
+    "admin", "client", "config", "connection", "conn_handler", "dns",     "file",   "filter", "hc",       "http",
+    "init",  "main",   "misc",   "pool",       "router",       "runtime", "secret", "stats",  "upstream",
 };
 
 // One write per line, so that lines of several processes do not mix in one file.

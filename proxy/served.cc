@@ -12,15 +12,10 @@ bool matches_all(const config::FilterChainMatch& match) {
            match.source_ports.empty();
 }
 
-bool uses_secrets(const config::DownstreamTlsConfig& tls) {
-    return !tls.certificate_secrets.empty() || tls.validation_secret || tls.ticket_keys_secret;
-}
-
 // One filter chain for all connections is served. Null: nothing else was asked for.
 const char* unserved_part(const config::ListenerConfig& listener) {
     if (listener.filter_chains.size() != 1 || listener.default_filter_chain) return "several filter chains are";
     const config::FilterChainConfig& chain = listener.filter_chains[0];
-    if (chain.tls && uses_secrets(*chain.tls)) return "secrets of SDS files are";
     if (!chain.http) return "tcp_proxy is";
     if (chain.http->http2.keepalive_interval.count() > 0) return "connection_keepalive is";
     if (!matches_all(chain.match)) return "filter_chain_match is";
@@ -40,8 +35,6 @@ Status check_served(const config::Snapshot& snapshot) {
         if (const char* what = unserved_part(listener)) return refuse("listener '" + listener.name + "'", what);
     }
     for (const config::ClusterConfig& cluster : snapshot.clusters) {
-        if (cluster.tls && (!cluster.tls->certificate_secrets.empty() || cluster.tls->validation_secret))
-            return refuse("cluster '" + cluster.name + "'", "secrets of SDS files are");
         if (cluster.http2.keepalive_interval.count() > 0)
             return refuse("cluster '" + cluster.name + "'", "connection_keepalive is");
     }

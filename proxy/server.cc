@@ -73,6 +73,7 @@ Status Server::initialize() {
     signals_ = std::move(*signals);
     clusters_ = upstream::ClusterManager::create(loop_, snapshot_, *registrar_);
     tls_->give_to(*clusters_);
+    tls_->watch(loop_);
     return Ok{};
 }
 
@@ -129,10 +130,24 @@ Status Server::load() {
 }
 
 Status Server::make_tls() {
-    auto made = TlsContexts::create(snapshot_, *registrar_, ticket_keys_.keys());
+    auto made = TlsContexts::create(*snapshot_, *registrar_, ticket_keys_.keys());
     if (!made) return made.error();
     tls_ = std::move(*made);
+    tls_->on_chain_changed([this](const auto* chain, const auto& context) { on_chain_changed(chain, context); });
     return Ok{};
+}
+
+void Server::on_chain_changed(const config::DownstreamTlsConfig* changed,
+                              const std::shared_ptr<const tls::ServerContext>& context) {
+    for (size_t listener = 0; listener < plans_.size(); ++listener) {
+        for (size_t chain = 0; chain < plans_[listener].chains.size(); ++chain) {
+            ChainPlan& plan = plans_[listener].chains[chain];
+            if (plan.config->tls.get() != changed) continue;
+            // Workers read the plans while they are built; they get a new context after that.
+            if (workers_.empty()) plan.tls = context;
+            for (const auto& worker : workers_) worker->set_tls(listener, chain, context);
+        }
+    }
 }
 
 Status Server::prepare_listeners() {
@@ -427,7 +442,7 @@ void Server::tick() {
         if (newest) {
             show(stats_, runtime_stats_,
                  {options_.concurrency, epoch_, static_cast<uint64_t>(state()), uptime_all(), others,
-                  snapshot_ ? snapshot_->deprecated_fields : 0});
+                  snapshot_->deprecated_fields, tls_->days_until_first_expiration(loop_.wall_now())});
         }
     }
     tick_timer_.arm(loop_.timers(), kTick);

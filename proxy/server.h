@@ -51,6 +51,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     shm::Segment& segment() override { return *segment_; }
     std::vector<admin::ListenerStatus> listeners() const override;
     std::vector<upstream::ClusterStatus> clusters() const override { return clusters_->status(); }
+    std::vector<std::shared_ptr<const tls::Context>> tls_contexts() const override { return tls_->all(); }
     uint32_t epoch() const override { return epoch_; }
     uint32_t generation_slot() const override { return generation_slot_; }
     std::chrono::seconds uptime_current() const override;
@@ -79,6 +80,8 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     Status load();
     Status join_segment();
     Status make_tls();
+    void on_chain_changed(const config::DownstreamTlsConfig* changed,
+                          const std::shared_ptr<const tls::ServerContext>& context);
     Status prepare_listeners();
     Status bind();
     Status write_admin_address();

@@ -15,6 +15,7 @@ namespace heirloom::server {
 #define HEIRLOOM_SERVER_STATS(COUNTER, GAUGE, HISTOGRAM) \
     COUNTER(static_unknown_fields)                       \
     GAUGE(concurrency)                                   \
+    GAUGE(days_until_first_cert_expiring)                \
     GAUGE(hot_restart_epoch)                             \
     GAUGE(hot_restart_generation)                        \
     GAUGE(live)                                          \
@@ -60,7 +61,8 @@ struct ServerFacts {
     uint64_t state = 0;  // admin::ServerState
     std::chrono::seconds uptime{0};
     uint64_t parent_connections = 0;
-    uint64_t deprecated_features = 0;  // of the configuration
+    uint64_t deprecated_features = 0;    // of the configuration
+    uint64_t days_until_expiration = 0;  // of the first certificate
 };
 void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFacts& facts);
 void hide(const ServerStats& stats, const RuntimeStats& runtime);

@@ -66,6 +66,7 @@ constexpr Parameter kPrometheus[] = {
 
 constexpr Path kPaths[] = {
     {"/", false, "Admin home page", {}, handle_home},
+    {"/certs", false, "print certs on machine", {}, handle_certs},
     {"/clusters", false, "upstream cluster status", kClusters, handle_clusters},
     {"/config_dump", false, "dump current configs", kConfigDump, handle_config_dump},
     {"/drain_listeners", true, "drain listeners", kDrainListeners, handle_drain_listeners},

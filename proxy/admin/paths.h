@@ -58,6 +58,7 @@ std::string help_text();
 // The handlers, each in the file of its subject.
 void handle_home(const Request& request, Answer& answer);
 void handle_help(const Request& request, Answer& answer);
+void handle_certs(const Request& request, Answer& answer);
 void handle_clusters(const Request& request, Answer& answer);
 void handle_config_dump(const Request& request, Answer& answer);
 void handle_drain_listeners(const Request& request, Answer& answer);

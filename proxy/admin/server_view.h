@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/config/snapshot.h"
+#include "proxy/tls/context.h"
 #include "proxy/upstream/cluster_manager.h"
 #include "shm/segment.h"
 
@@ -29,6 +30,8 @@ class ServerView {
     virtual shm::Segment& segment() = 0;
     virtual std::vector<ListenerStatus> listeners() const = 0;
     virtual std::vector<upstream::ClusterStatus> clusters() const = 0;
+    // Of filter chains and clusters.
+    virtual std::vector<std::shared_ptr<const tls::Context>> tls_contexts() const = 0;
     virtual uint32_t epoch() const = 0;
     virtual uint32_t generation_slot() const = 0;
     virtual std::chrono::seconds uptime_current() const = 0;

@@ -33,9 +33,9 @@ Further limits, each with its own message: a filter chain has exactly one filter
 the only HTTP filter is the router; proxy_protocol stands before tls_inspector; the body of a direct response has at most
 4096 bytes.
 
-**Read and checked, but not served by this version**: secrets of SDS files, several filter chains,
-`filter_chain_match`, `tls_inspector`, `proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of
-HTTP/2. A configuration that asks for one of these is refused by name, by `--mode validate` as at the start.
+**Read and checked, but not served by this version**: several filter chains, `filter_chain_match`, `tls_inspector`,
+`proxy_protocol` and `tcp_proxy` on listeners, `connection_keepalive` of HTTP/2. A configuration that asks for one of
+these is refused by name, by `--mode validate` as at the start.
 
 `auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
 certificate for it all the same. `sni` is sent as it is written.
@@ -46,6 +46,12 @@ A malformed HTTP/2 message ends its stream and never the connection, as Envoy do
 A file that `path_config_source` names is a map with `resources`, a list of Secrets, each with its `@type`
 (`type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret`) and the fields of
 `static_resources.secrets[]`.
+It is read at the start, where it must be there and in order, and again when something is moved into place: onto its
+name, onto the symlink `..data` beside it (a Kubernetes volume), anything in its `watched_directory`, anything in the
+directory of a certificate, key, OCSP staple, CA or CRL that the secret names. What is written in place is not noticed, as in
+Envoy: it may be half of it. New connections then begin with the new secret, those that are open go on. What is broken is
+logged with its place and counted, and the old secret stays. Several moves within 50 ms are one reading, and there is at most
+one in 500 ms. A ticket key or password in a file of its own is read again with the next of these moves, not by its own.
 )";
 
 std::string scalar_name(const FieldDescriptor& field) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/config/secret_file.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
 #include "proxy/config/document_file.h"
@@ -60,6 +63,8 @@ void check_file(const SecretSource& source, SecretKind kind, const Path& path, R
         context.problems.error(path, source.path + ": no secret of this kind and name: " + source.name);
     }
 }
+
+bool same(const DataText& one, const DataText& other) { return one.bytes == other.bytes && one.path == other.path; }
 
 }  // namespace
 
@@ -137,6 +142,25 @@ ValidationConfig merge_validation(const ValidationConfig& defaults, const Valida
     merged.only_verify_leaf_crl |= secret.only_verify_leaf_crl;
     if (secret.max_verify_depth) merged.max_verify_depth = secret.max_verify_depth;
     return merged;
+}
+
+bool same(const CertificateConfig& one, const CertificateConfig& other) {
+    return same(one.chain, other.chain) && same(one.private_key, other.private_key) && one.password == other.password &&
+           same(one.ocsp_staple, other.ocsp_staple);
+}
+
+bool same(const ValidationConfig& one, const ValidationConfig& other) {
+    const auto fields = [](const ValidationConfig& config) {
+        return std::tie(config.certificate_hashes, config.spki_hashes, config.allow_expired_certificate,
+                        config.accept_untrusted, config.only_verify_leaf_crl, config.max_verify_depth);
+    };
+    const auto same_name = [](const SubjectAltNameMatcher& a, const SubjectAltNameMatcher& b) {
+        return a.type == b.type && a.text.kind == b.text.kind && a.text.value == b.text.value &&
+               a.text.ignore_case == b.text.ignore_case;
+    };
+    return same(one.trusted_ca, other.trusted_ca) && same(one.crl, other.crl) &&
+           std::ranges::equal(one.subject_alt_names, other.subject_alt_names, same_name) &&
+           fields(one) == fields(other);
 }
 
 Result<SecretFile> load_secret_file(const std::string& path) {

@@ -30,4 +30,8 @@ const Value* find_secret(const std::vector<std::pair<std::string, Value>>& list,
 // combined_validation_context: what `secret` says wins over `defaults`; names and hashes of both count.
 ValidationConfig merge_validation(const ValidationConfig& defaults, const ValidationConfig& secret);
 
+// Whether they mean the same, wherever they stand.
+bool same(const CertificateConfig& one, const CertificateConfig& other);
+bool same(const ValidationConfig& one, const ValidationConfig& other);
+
 }  // namespace heirloom::config

@@ -58,17 +58,32 @@ void take_http_prefix(std::string_view& rest, std::string& name, std::vector<Tag
     rest = after;
 }
 
+// `ssl.versions.TLSv1.2` -> `ssl.versions`
+void take_tls_value(std::string_view& rest, std::string_view cipher_label, std::vector<Tag>& tags) {
+    const std::array<std::pair<std::string_view, std::string_view>, 4> kinds = {
+        {{"ssl.ciphers.", cipher_label},
+         {"ssl.curves.", "envoy_ssl_curve"},
+         {"ssl.sigalgs.", "envoy_ssl_sigalg"},
+         {"ssl.versions.", "envoy_ssl_version"}}};
+    for (const auto& [begin, label] : kinds) {
+        if (!rest.starts_with(begin)) continue;
+        tags.push_back({label, std::string(rest.substr(begin.size()))});
+        rest = rest.substr(0, begin.size() - 1);
+    }
+}
+
 // The address of a listener has dots of its own, and its stat prefix may have: it ends where a listener's stats begin.
 size_t listener_key_length(std::string_view rest) {
-    constexpr std::array<std::string_view, 9> kBegin = {".downstream_",
-                                                        ".http.",
-                                                        ".worker_",
-                                                        ".main_thread.",
-                                                        ".ssl.",
-                                                        ".no_filter_chain_match",
-                                                        ".connections_accepted_per_socket_event",
-                                                        ".extension_config_missing",
-                                                        ".network_extension_config_missing"};
+    constexpr std::array<std::string_view, 10> kBegin = {".downstream_",
+                                                         ".http.",
+                                                         ".worker_",
+                                                         ".main_thread.",
+                                                         ".ssl.",
+                                                         ".server_ssl_socket_factory.",
+                                                         ".no_filter_chain_match",
+                                                         ".connections_accepted_per_socket_event",
+                                                         ".extension_config_missing",
+                                                         ".network_extension_config_missing"};
     size_t length = std::string_view::npos;
     for (const std::string_view begin : kBegin) length = std::min(length, rest.find(begin));
     return length;
@@ -83,6 +98,7 @@ void take_listener(std::string_view& rest, std::string& name, std::vector<Tag>& 
         address.push_back({"envoy_listener_address", std::string(rest.substr(0, length))});
         rest.remove_prefix(length + 1);
     }
+    take_tls_value(rest, "envoy_ssl_cipher", tags);
     take_http_prefix(rest, name, tags);
     take_worker(rest, name, tags);
     std::move(address.begin(), address.end(), std::back_inserter(tags));
@@ -98,7 +114,10 @@ TaggedName extract_tags(std::string_view full_name) {
     std::string_view element;
     if (take_prefix(rest, "cluster.")) {
         result.name = "cluster.";
-        if (take_element(rest, element)) result.tags.push_back({"envoy_cluster_name", std::string(element)});
+        if (take_element(rest, element)) {
+            take_tls_value(rest, "envoy_ssl_cipher_suite", result.tags);
+            result.tags.push_back({"envoy_cluster_name", std::string(element)});
+        }
     } else if (rest.starts_with("http.")) {
         take_http_prefix(rest, result.name, result.tags);
     } else if (take_prefix(rest, "listener.")) {

@@ -72,6 +72,7 @@ Status load_staple(Chain& chain, const config::CertificateConfig& config) {
     }
     chain.ocsp_staple = config.ocsp_staple.bytes;
     chain.ocsp_expiry = response->expires;
+    chain.description.ocsp = {response->valid_from, response->expires};
     return Ok{};
 }
 

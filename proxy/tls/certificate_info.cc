@@ -116,7 +116,8 @@ LoadedCertificate describe(const X509* certificate, const std::string& path) {
             std::move(names.uris),
             std::move(names.ips),
             time_of(X509_get0_notBefore(certificate)),
-            time_of(X509_get0_notAfter(certificate))};
+            time_of(X509_get0_notAfter(certificate)),
+            std::nullopt};
 }
 
 uint64_t LoadedCertificate::days_until_expiration(std::chrono::system_clock::time_point now) const {

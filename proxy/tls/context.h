@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,11 @@ struct LoadedCertificate {
     std::vector<std::string> ip_addresses;
     std::chrono::system_clock::time_point valid_from;
     std::chrono::system_clock::time_point expiration;
+    struct Ocsp {
+        std::chrono::system_clock::time_point valid_from;
+        std::chrono::system_clock::time_point expiration;
+    };
+    std::optional<Ocsp> ocsp;  // of the staple
 
     // Whole days, 0 when it is expired.
     uint64_t days_until_expiration(std::chrono::system_clock::time_point now) const;

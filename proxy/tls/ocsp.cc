@@ -22,10 +22,11 @@ Result<OcspResponse> read_ocsp_response(std::string_view der) {
     OCSP_SINGLERESP* const single = OCSP_resp_get0(basic.get(), 0);
     ASN1_INTEGER* serial = nullptr;
     OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial, const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(single)));
+    ASN1_GENERALIZEDTIME* this_update = nullptr;
     ASN1_GENERALIZEDTIME* next_update = nullptr;
-    OCSP_single_get0_status(single, nullptr, nullptr, nullptr, &next_update);
+    OCSP_single_get0_status(single, nullptr, nullptr, &this_update, &next_update);
     if (!next_update) return Error{"OCSP response does not say until when it holds (nextUpdate)"};
-    return OcspResponse{serial_text(serial), time_of(next_update)};
+    return OcspResponse{serial_text(serial), time_of(this_update), time_of(next_update)};
 }
 
 }  // namespace heirloom::tls

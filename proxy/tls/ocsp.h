@@ -12,6 +12,7 @@ namespace heirloom::tls {
 
 struct OcspResponse {
     std::string serial;  // lower-case hex
+    std::chrono::system_clock::time_point valid_from;
     std::chrono::system_clock::time_point expires;
 };
 

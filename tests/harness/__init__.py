@@ -15,6 +15,7 @@ from .http2_peer import Http2Peer
 from .peers import Nghttpd, Nginx, OpensslServer
 from .programs import (BUILD, TMP, EchoUpstream, FastUpstream, Load, Program, Proxy, StormClient, Supervisor, binary,
                        validate)
+from .secrets import Volume, move_copy, sds, secret, write_secrets
 from .tls_client import TlsClient, s_client, was_reused
 from .tools import curl, h2load
 from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,

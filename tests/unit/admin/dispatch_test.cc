@@ -21,7 +21,9 @@ TEST_CASE_FIXTURE(AdminFixture, "an answer has the headers that tools look at") 
 
 TEST_CASE_FIXTURE(AdminFixture, "an unknown path gets 404 and the list of commands") {
     const std::string help = ask("/help");
-    CHECK(help.starts_with("admin commands are:\n  /: Admin home page\n  /clusters: upstream cluster status\n"));
+    CHECK(
+        help.starts_with("admin commands are:\n  /: Admin home page\n  /certs: print certs on machine\n  /clusters: "
+                         "upstream cluster status\n"));
     CHECK(has(help, "  /quitquitquit (POST): exit the server\n"));
     CHECK(has(help, "\n      format: Format to use; One of (text, json, prometheus)\n"));
     CHECK(ask("/nowhere") == "invalid path. " + help);

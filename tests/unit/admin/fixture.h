@@ -17,6 +17,7 @@ struct FakeServer : ServerView {
     uint32_t slot = *numbers->claim_generation(7, 1);
     std::vector<ListenerStatus> bound;
     std::vector<upstream::ClusterStatus> running;
+    std::vector<std::shared_ptr<const tls::Context>> contexts;
     std::string orders;  // what was asked for, in order
 
     ServerState state() const override { return now; }
@@ -24,6 +25,7 @@ struct FakeServer : ServerView {
     shm::Segment& segment() override { return *numbers; }
     std::vector<ListenerStatus> listeners() const override { return bound; }
     std::vector<upstream::ClusterStatus> clusters() const override { return running; }
+    std::vector<std::shared_ptr<const tls::Context>> tls_contexts() const override { return contexts; }
     uint32_t epoch() const override { return 7; }
     uint32_t generation_slot() const override { return slot; }
     std::chrono::seconds uptime_current() const override { return std::chrono::seconds(14); }

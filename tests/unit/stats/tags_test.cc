@@ -38,6 +38,22 @@ TEST_CASE("listeners by address, by stat prefix and by path") {
           "listener.no_filter_chain_match envoy_listener_address=front.door");
 }
 
+TEST_CASE("what was agreed on in TLS") {
+    CHECK(tagged("listener.0.0.0.0_443.ssl.ciphers.TLS_AES_128_GCM_SHA256") ==
+          "listener.ssl.ciphers envoy_ssl_cipher=TLS_AES_128_GCM_SHA256 envoy_listener_address=0.0.0.0_443");
+    CHECK(tagged("cluster.blue.ssl.ciphers.ECDHE-RSA-AES128-GCM-SHA256") ==
+          "cluster.ssl.ciphers envoy_ssl_cipher_suite=ECDHE-RSA-AES128-GCM-SHA256 envoy_cluster_name=blue");
+    CHECK(tagged("cluster.blue.ssl.versions.TLSv1.2") ==
+          "cluster.ssl.versions envoy_ssl_version=TLSv1.2 envoy_cluster_name=blue");
+    CHECK(tagged("cluster.blue.ssl.curves.X25519") ==
+          "cluster.ssl.curves envoy_ssl_curve=X25519 envoy_cluster_name=blue");
+    CHECK(tagged("cluster.blue.ssl.sigalgs.rsa_pss_rsae_sha256") ==
+          "cluster.ssl.sigalgs envoy_ssl_sigalg=rsa_pss_rsae_sha256 envoy_cluster_name=blue");
+    CHECK(tagged("cluster.blue.ssl.handshake") == "cluster.ssl.handshake envoy_cluster_name=blue");
+    CHECK(tagged("listener.0.0.0.0_443.server_ssl_socket_factory.ssl_context_update_by_sds") ==
+          "listener.server_ssl_socket_factory.ssl_context_update_by_sds envoy_listener_address=0.0.0.0_443");
+}
+
 TEST_CASE("the admin listener is no tag") {
     CHECK(tagged("listener.admin.downstream_cx_total") == "listener.admin.downstream_cx_total");
     CHECK(tagged("listener.admin.main_thread.downstream_cx_total") == "listener.admin.main_thread.downstream_cx_total");

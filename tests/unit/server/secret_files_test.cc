@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/secret_files.h"
+
+#include <doctest/doctest.h>
+#include <spdlog/sinks/null_sink.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "proxy/logging.h"
+
+namespace heirloom::server {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+struct Fixture {
+    fs::path directory;
+    std::shared_ptr<shm::Segment> segment =
+        *shm::Segment::create({.generation_slots = 1, .rows = 2, .stat_slots = 1u << 13});
+    stats::Registrar registrar = stats::Registrar::for_owner(segment);
+    network::EventLoop loop;
+    std::vector<std::string> offered;  // bytes of chains
+    std::string refused;               // the chain that nobody wants
+    SecretFiles files{&registrar};
+
+    Fixture() {
+        std::string name = (fs::temp_directory_path() / "secrets-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        directory = name;
+        stats::set_thread_row(segment->row(*segment->claim_generation(0, 1), 0));
+        REQUIRE(set_up_logging({}));
+        spdlog::apply_all([](const std::shared_ptr<spdlog::logger>& one) { one->set_level(spdlog::level::off); });
+    }
+    ~Fixture() {
+        stats::set_thread_row(nullptr);
+        fs::remove_all(directory);
+    }
+
+    std::string path(const char* name) const { return (directory / name).string(); }
+    void move_in(const char* name, const std::string& text) {
+        std::ofstream(path("new")) << text;
+        fs::rename(path("new"), path(name));
+    }
+    static std::string secret(const std::string& name, const std::string& chain) {
+        return "- {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret, name: " + name +
+               ", tls_certificate: {certificate_chain: " + chain + ", private_key: {inline_string: key}}}\n";
+    }
+    static std::string text(const std::string& chain) {
+        return "resources:\n" + secret("a", "{inline_string: " + chain + "}");
+    }
+    config::SecretSource source(const char* file, const char* name = "a") const {
+        return {.name = name, .path = path(file), .watched_directory = "", .where = "x.yaml:1:1: field"};
+    }
+    void watch() {
+        files.accept_all();
+        REQUIRE(files.watch(loop, [this](size_t, const SecretValue& value) -> Status {
+            offered.push_back(std::get<config::CertificateConfig>(value).chain.bytes);
+            if (offered.back() == refused) return Error{"nobody wants it"};
+            return Ok{};
+        }));
+    }
+    uint64_t stat(const char* name) { return thread_value(registrar.counter(std::string("sds.a.") + name).slot()); }
+    static uint64_t thread_value(uint32_t slot) { return stats::thread_row()[slot].load(); }
+    void run_for(milliseconds time) {
+        network::Timer end{[](void* self) { static_cast<network::EventLoop*>(self)->stop(); }, &loop};
+        end.arm(loop.timers(), time);
+        loop.run();
+    }
+    // Until `done`, at most five seconds.
+    template <class Done>
+    bool run_until(Done done) {
+        for (int i = 0; i < 1000 && !done(); ++i) run_for(milliseconds(5));
+        return done();
+    }
+};
+
+TEST_CASE_FIXTURE(Fixture, "one secret of one file is one, whoever asks") {
+    move_in("sds.yaml", text("one") + secret("b", "{inline_string: two}"));
+    const auto first = files.add(source("sds.yaml"), SecretKind::certificate);
+    const auto second = files.add(source("sds.yaml", "b"), SecretKind::certificate);
+    REQUIRE((first && second));
+    CHECK(*first != *second);
+    CHECK(*files.add(source("sds.yaml"), SecretKind::certificate) == *first);
+    CHECK(std::get<config::CertificateConfig>(files.value(*second)).chain.bytes == "two");
+}
+
+TEST_CASE_FIXTURE(Fixture, "no such file, no such secret, not of that kind") {
+    CHECK(files.add(source("nowhere.yaml"), SecretKind::certificate).error().text.find("nowhere.yaml") !=
+          std::string::npos);
+    move_in("sds.yaml", text("one"));
+    for (const auto& [name, kind] : {std::pair{"b", SecretKind::certificate}, {"a", SecretKind::validation}}) {
+        const auto added = files.add(source("sds.yaml", name), kind);
+        REQUIRE(!added);
+        CHECK(added.error().text ==
+              "x.yaml:1:1: field: " + path("sds.yaml") + ": no secret of this kind and name: " + name);
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a moved file is offered, the same is not, and what is refused is offered again") {
+    move_in("sds.yaml", text("one"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    refused = "three";
+    CHECK(stat("update_success") == 1);
+    move_in("sds.yaml", text("two"));
+    REQUIRE(run_until([&] { return stat("update_success") == 2; }));
+    move_in("sds.yaml", text("two"));
+    REQUIRE(run_until([&] { return stat("update_success") == 3; }));
+    move_in("sds.yaml", text("three"));
+    REQUIRE(run_until([&] { return stat("update_rejected") == 1; }));
+    CHECK(std::get<config::CertificateConfig>(files.value(0)).chain.bytes == "two");
+    refused.clear();
+    move_in("sds.yaml", text("three"));
+    REQUIRE(run_until([&] { return stat("update_success") == 4; }));
+    CHECK(std::get<config::CertificateConfig>(files.value(0)).chain.bytes == "three");
+    CHECK(offered == std::vector<std::string>{"two", "three", "three"});
+    CHECK(stat("update_attempt") == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the files that a secret names, also those that it names since an update") {
+    fs::create_directory(directory / "keys");
+    fs::create_directory(directory / "other");
+    move_in("keys/chain", "one");
+    move_in("sds.yaml", "resources:\n" + secret("a", "{filename: " + path("keys/chain") + "}"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    move_in("keys/chain", "two");
+    REQUIRE(run_until([&] { return offered.size() == 1; }));
+    move_in("other/chain", "three");
+    move_in("sds.yaml", "resources:\n" + secret("a", "{filename: " + path("other/chain") + "}"));
+    REQUIRE(run_until([&] { return offered.size() == 2; }));
+    move_in("other/chain", "four");
+    REQUIRE(run_until([&] { return offered.size() == 3; }));
+    fs::remove(directory / "other/chain");
+    move_in("other/beside", "");
+    REQUIRE(run_until([&] { return stat("key_rotation_failed") == 1; }));
+    CHECK(offered == std::vector<std::string>{"two", "three", "four"});
+    CHECK(stat("update_attempt") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a burst is one reading, and only moves onto the file count") {
+    move_in("sds.yaml", text("v0"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    for (int i = 1; i <= 100; ++i) move_in("sds.yaml", text("v" + std::to_string(i)));
+    move_in("beside.yaml", text("beside"));
+    REQUIRE(run_until([&] { return stat("update_success") == 2; }));
+    CHECK(offered == std::vector<std::string>{"v100"});
+    move_in("beside.yaml", text("beside"));
+    run_for(SecretFiles::kInterval + milliseconds(100));  // nothing may happen, and that has no end to wait for
+    CHECK(stat("update_attempt") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "anything moved into a watched directory") {
+    fs::create_directory(directory / "trigger");
+    move_in("sds.yaml", text("one"));
+    config::SecretSource watched = source("sds.yaml");
+    watched.watched_directory = path("trigger");
+    REQUIRE(files.add(watched, SecretKind::certificate));
+    watch();
+    move_in("sds.yaml", text("two"));
+    move_in("trigger/now", "");
+    REQUIRE(run_until([&] { return stat("update_success") == 2; }));
+    CHECK(offered == std::vector<std::string>{"two"});
+}
+
+}  // namespace
+}  // namespace heirloom::server
