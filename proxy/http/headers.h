@@ -71,7 +71,8 @@ struct HeaderField {
     std::string_view name;   // lower case
     std::string_view value;  // no surrounding blanks
     HeaderId id = HeaderId::other;
-    bool removed = false;  // kept in place so that indices stay valid; skipped by everyone
+    bool removed = false;        // kept in place so that indices stay valid; skipped by everyone
+    bool never_indexed = false;  // its sender keeps it out of HPACK's tables, so do we (RFC 7541, 6.2.3)
 };
 
 class HeaderMap {
@@ -86,7 +87,7 @@ class HeaderMap {
 
     // Views must outlive the map or point into a pinned block.
     void add_view(HeaderId id, std::string_view name, std::string_view value) {
-        fields_.push_back(HeaderField{name, value, id, false});
+        fields_.push_back(HeaderField{name, value, id});
         if (id == HeaderId::other) return;
         uint16_t& first = first_[static_cast<size_t>(id)];
         if (first == 0 && fields_.size() <= UINT16_MAX) first = static_cast<uint16_t>(fields_.size());

@@ -72,11 +72,12 @@ int Http2Session::Callbacks::on_begin_headers(nghttp2_session* library, const ng
 }
 
 int Http2Session::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_length,
-                                       const uint8_t* value, size_t value_length, uint8_t, void* user_data) {
+                                       const uint8_t* value, size_t value_length, uint8_t flags, void* user_data) {
     Http2Session& session = of(user_data);
     if (!session.collecting_) return 0;
     if (session.collector_.add({reinterpret_cast<const char*>(name), name_length},
-                               {reinterpret_cast<const char*>(value), value_length})) {
+                               {reinterpret_cast<const char*>(value), value_length},
+                               (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0)) {
         return 0;
     }
     // The library resets the stream and only keeps its HPACK state up to date with the rest of the block.

@@ -24,11 +24,12 @@ constexpr std::array<bool, kWellKnownHeaders + 1> kLeftOut = [] {
 
 constexpr std::string_view kProtocol = ":protocol";
 
-void put(FieldList& out, std::string_view name, std::string_view value, bool lasting_name) {
+void put(FieldList& out, std::string_view name, std::string_view value, bool lasting_name, bool indexed = true) {
     // The library copies what it is not told to be lasting. It never writes.
     out.push_back({const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data())),
                    const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(value.data())), name.size(), value.size(),
-                   static_cast<uint8_t>(lasting_name ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE)});
+                   static_cast<uint8_t>((lasting_name ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE) |
+                                        (indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX))});
 }
 
 void put(FieldList& out, HeaderId id, std::string_view value) { put(out, name_of(id), value, true); }
@@ -40,7 +41,9 @@ void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
         if (field.id == HeaderId::te && field.value != "trailers") continue;
         if (field.id == HeaderId::other && (field.name.empty() || field.name.front() == ':')) continue;
         if (has_control(field.value)) continue;
-        put(out, field.name, field.value, field.id != HeaderId::other);
+        // No two requests have the same id: in the table it would only push out what comes again, and be searched.
+        const bool indexed = !field.never_indexed && field.id != HeaderId::x_request_id;
+        put(out, field.name, field.value, field.id != HeaderId::other, indexed);
     }
 }
 
@@ -52,10 +55,11 @@ void FieldCollector::begin(HeaderMap& map) {
     count_ = 0;
 }
 
-bool FieldCollector::add(std::string_view name, std::string_view value) {
+bool FieldCollector::add(std::string_view name, std::string_view value, bool never_indexed) {
     bytes_ += name.size() + value.size();
     if (bytes_ > settings_.max_headers_bytes || ++count_ > settings_.max_headers_count) return false;
     map_->add_copy(name, value);
+    map_->fields().back().never_indexed = never_indexed;
     return true;
 }
 

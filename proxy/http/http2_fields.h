@@ -18,7 +18,7 @@ class FieldCollector {
     explicit FieldCollector(const Http2Settings& settings) : settings_(settings) {}
     void begin(HeaderMap& map);
     // False: the head is over a limit.
-    bool add(std::string_view name, std::string_view value);
+    bool add(std::string_view name, std::string_view value, bool never_indexed);
 
   private:
     const Http2Settings& settings_;

@@ -126,6 +126,25 @@ TEST_CASE("what belongs to an HTTP/1 connection stays behind") {
     CHECK(pair.server.exchanges[0].log == ":method=GET :authority=h :scheme=http :path=/x te=trailers x-kept=yes end ");
 }
 
+TEST_CASE("what its sender keeps out of the tables stays out, and so do ids of requests") {
+    Pair pair;
+    HeaderMap map;
+    map.add_copy("x-secret", "a");
+    map.fields().back().never_indexed = true;
+    map.add_copy("x-plain", "b");
+    map.add_copy(HeaderId::x_request_id, "1");
+    ClientExchange& exchange = pair.client.begin("POST", false, std::move(map));
+    HeaderMap trailers;
+    trailers.add_copy("x-open", "c");
+    trailers.add_copy("x-hidden", "d");
+    trailers.fields().back().never_indexed = true;
+    exchange.encoder->encode_trailers(trailers);
+    pair.run();
+    REQUIRE(pair.server.exchanges.size() == 1);
+    CHECK(pair.server.exchanges[0].never_indexed == "x-secret x-request-id x-hidden ");
+    CHECK(pair.server.exchanges[0].log.find("x-secret=a x-plain=b x-request-id=1 ") != std::string::npos);
+}
+
 TEST_CASE("an answer before the end of the request: the rest is not wanted") {
     Pair pair;
     pair.server.at_headers = [](ServerExchange& exchange) { exchange.answer("413", "too much"); };

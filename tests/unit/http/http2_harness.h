@@ -42,7 +42,7 @@ struct Server;
 struct ServerExchange : RequestDecoder {
     Server& server;
     ResponseEncoder* encoder;
-    std::string log, body;
+    std::string log, body, never_indexed;
     bool high = false, over = false;
 
     ServerExchange(Server& owner, ResponseEncoder& response) : server(owner), encoder(&response) {}
@@ -59,6 +59,11 @@ struct ServerExchange : RequestDecoder {
     }
     void on_response_flow_high() override { high = true; }
     void on_response_flow_low() override { high = false; }
+    void note_never_indexed(const HeaderMap& map) {
+        for (const HeaderField& one : map.fields()) {
+            if (one.never_indexed) never_indexed += std::string(one.name) + " ";
+        }
+    }
     void answer(const char* status, std::string_view text, bool end = true) {
         HeaderMap map;
         map.add_copy(HeaderId::status, status);
@@ -100,6 +105,7 @@ struct Server : End, ServerCallbacks {
 inline void ServerExchange::on_request_headers(HeaderMap& headers, Protocol protocol, bool end_stream) {
     CHECK(protocol == Protocol::http2);
     log += fields_of(headers) + (end_stream ? "end " : "");
+    note_never_indexed(headers);
     if (server.at_headers) server.at_headers(*this);
     if (end_stream && server.at_end) server.at_end(*this);
 }
@@ -111,6 +117,7 @@ inline void ServerExchange::on_request_body(network::Buffer& data, bool end_stre
 }
 inline void ServerExchange::on_request_trailers(HeaderMap& trailers) {
     log += "body=" + body + " trailers: " + fields_of(trailers);
+    note_never_indexed(trailers);
     if (server.at_end) server.at_end(*this);
 }
 
