@@ -19,6 +19,14 @@ std::string stat_name(const config::ListenerConfig& listener) {
     return listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
 }
 
+// In the order in which FilterChainMatcher counts.
+std::vector<const config::FilterChainConfig*> chains_of(const config::ListenerConfig& listener) {
+    std::vector<const config::FilterChainConfig*> chains;
+    for (const config::FilterChainConfig& chain : listener.filter_chains) chains.push_back(&chain);
+    if (listener.default_filter_chain) chains.push_back(&*listener.default_filter_chain);
+    return chains;
+}
+
 struct Maker {
     uint32_t workers;
     stats::Registrar& registrar;
@@ -54,8 +62,11 @@ Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& sn
         plan.config = &listener;
         const std::string name = stat_name(listener);
         plan.stats = listener::make_listener_stats(registrar, name);
-        for (const config::FilterChainConfig& config : listener.filter_chains) {
-            Result<ChainPlan> chain = maker.chain(config, name);
+        plan.filter_stats = listener::make_listener_filter_stats(registrar, listener);
+        auto matcher = std::make_shared<const listener::FilterChainMatcher>(listener);
+        if (!matcher->trivial()) plan.matcher = std::move(matcher);
+        for (const config::FilterChainConfig* config : chains_of(listener)) {
+            Result<ChainPlan> chain = maker.chain(*config, name);
             if (!chain) return chain.error();
             plan.chains.push_back(std::move(*chain));
         }

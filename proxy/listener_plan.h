@@ -10,6 +10,7 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/connection_manager/connection_manager_stats.h"
 #include "proxy/handover/inherited_sockets.h"
+#include "proxy/listener/filter_chain_match.h"
 #include "proxy/listener/listener_stats.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
@@ -29,9 +30,11 @@ struct ChainPlan {
 };
 
 struct ListenerPlan {
-    const config::ListenerConfig* config = nullptr;  // lives in the snapshot
-    std::vector<ChainPlan> chains;
+    const config::ListenerConfig* config = nullptr;               // lives in the snapshot
+    std::vector<ChainPlan> chains;                                // the default filter chain comes last
+    std::shared_ptr<const listener::FilterChainMatcher> matcher;  // null: there is nothing to choose
     listener::ListenerStats stats;
+    listener::ListenerFilterStats filter_stats;
     handover::ListeningSocket socket;  // filled in when bound
 
     bool inbound() const { return config->traffic_direction == config::ListenerConfig::Direction::inbound; }

@@ -68,7 +68,15 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
     const std::vector<int> all = plan.socket.fds();
     const listener::ShardChoice choice = listener::choose_shards(all.size(), index_, setting_.workers);
     listener::Listener::Setting setting{
-        .name = plan.config->name, .shards = {}, .shared = choice.shared, .chains = {}, .stats = plan.stats};
+        .name = plan.config->name,
+        .shards = {},
+        .shared = choice.shared,
+        .chains = {},
+        .stats = plan.stats,
+        .matcher = plan.matcher,
+        .address = plan.socket.bound,
+        .filters = listener::ListenerFilters::wanted(*plan.config) ? plan.config : nullptr,
+        .filter_stats = plan.filter_stats};
     for (const size_t shard : choice.shards) setting.shards.push_back(all[shard]);
     for (const ChainPlan& chain : plan.chains) {
         part->chains.push_back(make_chain(plan, chain));
@@ -78,6 +86,7 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
                                   .handshake_timeout = chain.config->transport_socket_connect_timeout});
     }
     part->listener = std::make_unique<listener::Listener>(loop_, reserve_, std::move(setting));
+    part->listener->on_change([this](int change) { on_connection_change(change); });
     return part;
 }
 
@@ -148,7 +157,10 @@ void Worker::announce_close() {
 
 void Worker::close_idle() {
     post([this] {
-        for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::close_idle);
+        for (const auto& part : parts_) {
+            part->listener->close_idle();
+            part->each(&network::ConnectionAcceptor::close_idle);
+        }
     });
 }
 
@@ -164,6 +176,7 @@ void Worker::stop() {
         empty_ = nullptr;
         for (const auto& part : parts_) {
             part->listener->stop();
+            part->listener->close_now();
             part->each(&network::ConnectionAcceptor::close_now);
         }
         loop_.stop();

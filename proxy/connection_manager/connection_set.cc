@@ -50,8 +50,11 @@ ConnectionSet::~ConnectionSet() {
 void ConnectionSet::accept(network::AcceptedConnection accepted) {
     auto connection = std::make_unique<ConnectionManager>(*this, std::move(accepted), wants_peer_);
     if (!connection->start()) return;
-    connections_.push_back(*connection.release());  // owned by the list until remove()
+    ConnectionManager& one = *connection.release();  // owned by the list until remove()
+    connections_.push_back(one);
     if (on_change_) on_change_(1);
+    if (drain_announced_) one.announce_drain();
+    if (close_announced_) one.announce_close();
 }
 
 void ConnectionSet::remove(ConnectionManager& connection) {
@@ -61,10 +64,12 @@ void ConnectionSet::remove(ConnectionManager& connection) {
 }
 
 void ConnectionSet::announce_drain() {
+    drain_announced_ = true;
     for (auto* one = connections_.front(); one; one = connections_.next(*one)) one->announce_drain();
 }
 
 void ConnectionSet::announce_close() {
+    close_announced_ = true;
     for (auto* one = connections_.front(); one; one = connections_.next(*one)) one->announce_close();
 }
 

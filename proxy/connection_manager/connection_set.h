@@ -24,7 +24,8 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     size_t size() const override { return connections_.size(); }
     void on_change(std::function<void(int)> callback) override { on_change_ = std::move(callback); }
 
-    // See ConnectionManager for the order of a polite end.
+    // See ConnectionManager for the order of a polite end. What was announced holds for connections that come later
+    // too.
     void announce_drain() override;
     void announce_close() override;
     void close_idle() override;
@@ -49,6 +50,8 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     http::Http1Settings http1_settings_;
     http::Http2Settings http2_settings_;
     bool wants_peer_;
+    bool drain_announced_ = false;
+    bool close_announced_ = false;
     bool listens_on_any_;
     upstream::IntrusiveList<ConnectionManager, &ConnectionManager::hook> connections_;
     std::function<void(int)> on_change_;

@@ -40,10 +40,16 @@ Listener::Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting
       shared_(setting.shared),
       chains_(std::move(setting.chains)),
       stats_(setting.stats),
+      matcher_(std::move(setting.matcher)),
+      address_(setting.address),
       shards_(setting.shards.size()) {
     for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i].listener = this;
         shards_[i].fd = setting.shards[i];
+    }
+    if (setting.filters) {
+        filters_ = std::make_unique<ListenerFilters>(loop, *setting.filters, stats_, setting.filter_stats,
+                                                     [this](Inspected one) { choose_chain(std::move(one)); });
     }
 }
 
@@ -89,17 +95,58 @@ void Listener::accept_one(int fd) {
         return;
     }
     stats_.connections_accepted_per_socket_event.record(1);
-    hand_over({.fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length});
+    network::AcceptedConnection accepted{
+        .fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length};
+    if (filters_) return filters_->inspect(std::move(accepted));
+    if (!matcher_) return hand_over(chains_.front(), std::move(accepted));
+    static const tls::ClientHello unknown;
+    choose_chain({std::move(accepted), false, unknown});
 }
 
-void Listener::hand_over(network::AcceptedConnection accepted) {
-    const FilterChain& chain = chains_.front();
+void Listener::choose_chain(Inspected inspected) {
+    if (!matcher_) return hand_over(chains_.front(), std::move(inspected.accepted));
+    const network::AcceptedConnection& accepted = inspected.accepted;
+    const shm::SocketAddress peer = shm::from_sockaddr(accepted.peer, accepted.peer_length);
+    const shm::SocketAddress destination = destination_of(accepted);
+    const size_t chain = matcher_->find({.destination = &destination,
+                                         .source = accepted.client ? &*accepted.client : &peer,
+                                         .direct_source = &peer,
+                                         .server_name = inspected.hello.server_name,
+                                         .transport_protocol = inspected.tls ? "tls" : "raw_buffer",
+                                         .application_protocols = inspected.hello.alpn});
+    if (chain == FilterChainMatcher::kNone) return stats_.no_filter_chain_match.add();
+    hand_over(chains_[chain], std::move(inspected.accepted));
+}
+
+shm::SocketAddress Listener::destination_of(const network::AcceptedConnection& accepted) const {
+    if (accepted.client_target) return *accepted.client_target;
+    // The port is that of the listener; which address it was is asked only where it decides.
+    if (!matcher_->needs_destination()) return address_;
+    sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (::getsockname(accepted.fd.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return address_;
+    return shm::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+}
+
+void Listener::hand_over(const FilterChain& chain, network::AcceptedConnection accepted) {
     if (chain.secured) {
         if (chain.tls) accepted.transport = chain.tls->make_socket();
-        if (!accepted.transport) return;  // no memory for it: the client sees the end
+        if (!accepted.transport) return;  // no context yet, or no memory: the client sees the end
         accepted.handshake_timeout = chain.handshake_timeout;
     }
     chain.acceptor.accept(std::move(accepted));
+}
+
+void Listener::on_change(std::function<void(int)> callback) {
+    if (filters_) filters_->on_change(std::move(callback));
+}
+
+void Listener::close_idle() {
+    if (filters_) filters_->close_silent();
+}
+
+void Listener::close_now() {
+    if (filters_) filters_->close_now();
 }
 
 void Listener::set_tls(size_t chain, std::shared_ptr<const tls::ServerContext> context) {

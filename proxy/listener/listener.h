@@ -7,6 +7,9 @@
 //
 // Level-triggered, one accept per event: a connect that waits is reported again, so no accept is known to be in vain.
 // Out of descriptors or memory: stops polling, tries again by timer, never spins; the connects wait in the shard.
+//
+// An accepted connection goes through the listener filters, where there are any, then to the filter chain that it
+// matches; without filters and with one chain for all that is one call.
 #pragma once
 
 #include <chrono>
@@ -16,6 +19,8 @@
 
 #include "proxy/listener/fd_reserve.h"
 #include "proxy/listener/filter_chain.h"
+#include "proxy/listener/filter_chain_match.h"
+#include "proxy/listener/listener_filters.h"
 #include "proxy/listener/listener_stats.h"
 #include "proxy/network/event_loop.h"
 
@@ -36,6 +41,10 @@ class Listener {
         bool shared = false;      // ShardChoice
         std::vector<FilterChain> chains;
         ListenerStats stats;
+        std::shared_ptr<const FilterChainMatcher> matcher{};  // null: the first chain takes everything
+        shm::SocketAddress address{};                         // as bound; for the matcher
+        const config::ListenerConfig* filters = nullptr;      // has listener filters; null: none. Outlives the listener
+        ListenerFilterStats filter_stats{};
     };
     // `reserve` outlives this.
     Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting);
@@ -45,10 +54,15 @@ class Listener {
 
     // False: the loop does not take a shard (out of descriptors or memory); then none is polled.
     bool start();
-    // No connection is accepted after this returns. Idempotent.
+    // No connection is accepted after this returns; what was accepted goes on to its chain. Idempotent.
     void stop();
     bool polling() const { return polling_; }
     bool paused() const { return retry_.armed(); }
+    // Connections that listener filters look into: called when one begins (+1) and when it has ended (-1).
+    void on_change(std::function<void(int)> callback);
+    // Ends those that sent nothing yet, or all.
+    void close_idle();
+    void close_now();
     // For connections that are accepted from now on.
     void set_tls(size_t chain, std::shared_ptr<const tls::ServerContext> context);
 
@@ -64,7 +78,9 @@ class Listener {
     bool watch();
     void unwatch();
     void accept_one(int fd);
-    void hand_over(network::AcceptedConnection accepted);
+    void choose_chain(Inspected inspected);
+    shm::SocketAddress destination_of(const network::AcceptedConnection& accepted) const;
+    void hand_over(const FilterChain& chain, network::AcceptedConnection accepted);
     void pause(int error);
 
     network::EventLoop& loop_;
@@ -73,6 +89,9 @@ class Listener {
     const bool shared_;
     std::vector<FilterChain> chains_;
     const ListenerStats stats_;
+    const std::shared_ptr<const FilterChainMatcher> matcher_;
+    const shm::SocketAddress address_;
+    std::unique_ptr<ListenerFilters> filters_;  // null: none
     std::vector<Shard> shards_;
     network::Timer retry_{&Listener::on_retry, this};
     bool polling_ = false;

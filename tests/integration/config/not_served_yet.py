@@ -3,13 +3,11 @@
 from harness import *
 from harness.config import EXTENSION
 
-INSPECTOR = {'name': 'envoy.filters.listener.tls_inspector', 'typed_config': {
-    '@type': EXTENSION + 'filters.listener.tls_inspector.v3.TlsInspector'}}
-matching = listener(hcm(direct('/', 200)))
-matching['filter_chains'][0]['filter_chain_match'] = {'destination_port': 80}
+PLAIN = filter_chain(hcm(direct('/', 200)), {'transport_protocol': 'raw_buffer'})
+TCP = {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {
+    '@type': EXTENSION + 'filters.network.tcp_proxy.v3.TcpProxy', 'stat_prefix': 'tcp', 'cluster': 'up'}}
 cases = [
-    (bootstrap([listener(hcm(direct('/', 200)), listener_filters=[INSPECTOR])], []), "listener 'ingress': tls_inspector is"),
-    (bootstrap([matching], []), "listener 'ingress': filter_chain_match is"),
+    (bootstrap([listener(filter_chains=[PLAIN, filter_chain(TCP)])], [cluster('up', 9)]), "listener 'ingress': tcp_proxy is"),
     (config(cluster('up', 9), http2_protocol_options={'connection_keepalive': {'interval': '30s', 'timeout': '5s'}}),
      "listener 'ingress': connection_keepalive is"),
 ]
