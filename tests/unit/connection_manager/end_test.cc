@@ -120,6 +120,24 @@ TEST_CASE_FIXTURE(Site, "a failed health check closes after each answer, but lea
     CHECK(http_counter("downstream_cx_drain_close") == 1);
 }
 
+TEST_CASE_FIXTURE(Site, "what was announced holds for a connection that a listener filter hands over later") {
+    answer_all();
+    http.codec_type = config::HttpConnectionManagerConfig::CodecType::http2;
+    open();
+    set->announce_drain();
+    Client h2 = connect();
+    h2.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + std::string("\0\0\0\4\0\0\0\0\0", 9));
+    REQUIRE(run_until([&] { return h2.has(std::string_view("\x07\0\0\0\0\0\x7f\xff\xff\xff", 10)); }));  // GOAWAY
+    set->close_now();
+    http.codec_type = config::HttpConnectionManagerConfig::CodecType::automatic;
+    open();
+    set->announce_close();
+    Client late = connect();
+    late.send(kGet);
+    REQUIRE(run_until([&] { return late.at_end(); }));
+    CHECK(late.has("connection: close"));
+}
+
 TEST_CASE_FIXTURE(Site, "a polite end: a request under way is answered, idle ones get a FIN, then nothing is left") {
     on_request = [this](http::DownstreamStream& to, http::HeaderMap& headers, bool) {
         if (headers.get(http::HeaderId::path) == "/x") answer(to, "ok");
