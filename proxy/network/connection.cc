@@ -321,7 +321,6 @@ void Connection::close_after_flush(std::chrono::milliseconds delay) {
         if (!connecting_) handshaking_ = false;  // then finish_connect() does it
     }
     linger_ = delay;
-    finish_wanted_ = secured_ != nullptr;  // the FIN is continue_closing()'s
     above_high_ = false;
     read_buffer_.clear();
     if (!connecting_) timer_.arm(loop_.timers(), delay.count() > 0 ? delay : kFlushPatience);
@@ -331,6 +330,8 @@ void Connection::close_after_flush(std::chrono::milliseconds delay) {
 
 void Connection::continue_closing() {
     if (state_ == State::flushing) {
+        // Not sooner: whoever asked for the end may still be about to queue what led to it.
+        if (secured_) send_farewell();
         if (pending_write_bytes() != 0) {
             // Unread input would turn the close into a reset.
             discard_input();

@@ -298,6 +298,24 @@ TEST_CASE("close_after_flush ends with the end of the records") {
     CHECK(received.back() == '\0');
 }
 
+TEST_CASE("what is queued right behind close_after_flush comes before the end of the records") {
+    Fixture f;
+    REQUIRE(f.connection.start());
+    f.pair.send("hi");
+    CHECK(f.until([&] { return f.connection.connected(); }));
+    f.connection.close_after_flush(milliseconds(4000));
+    f.connection.write_buffer().append("last");
+    f.connection.flush();
+    std::string received;
+    std::thread reader([&] {
+        received = f.pair.receive(1000);
+        f.pair.far.reset();
+    });
+    CHECK(f.until([&] { return f.owner.reason.has_value(); }));
+    reader.join();
+    CHECK(received.substr(2) == Whisper::record("last") + '\0');
+}
+
 TEST_CASE("the timeout of connect covers the handshake") {
     EventLoop loop;
     Owner owner(loop);
