@@ -41,8 +41,8 @@ class Tls {
         SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_set_app_data(context_.get(), this);
         SSL_CTX_sess_set_new_cb(context_.get(), [](SSL* ssl, SSL_SESSION* session) {
-            static_cast<Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->session_.reset(session);
-            return 1;
+            static_cast<Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->keep(session);
+            return 0;
         });
     }
     Tls(const Tls&) = delete;
@@ -53,10 +53,15 @@ class Tls {
         SSL_set_fd(ssl, fd);
         SSL_set_tlsext_host_name(ssl, "storm.test");
         SSL_set_connect_state(ssl);
-        if (session_) SSL_set_session(ssl, session_.get());
+        if (session_) {
+            const std::unique_ptr<SSL_SESSION, Free> copy(SSL_SESSION_dup(session_.get()));
+            SSL_set_session(ssl, copy.get());
+        }
         return ssl;
     }
     void note_handshake(SSL* ssl, bool offered) {
+        // A ticket that a resumed handshake of TLS 1.2 renews is told to nobody.
+        if (SSL_version(ssl) < TLS1_3_VERSION) keep(SSL_get0_session(ssl));
         ++(SSL_session_reused(ssl) ? handshakes_.resumed : offered ? handshakes_.not_resumed : handshakes_.full);
     }
     bool has_session() const { return session_ != nullptr; }
@@ -66,6 +71,9 @@ class Tls {
         void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
         void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
     };
+    // A copy: the library takes a session for spoilt when a connection of it ends badly.
+    void keep(SSL_SESSION* session) { session_.reset(SSL_SESSION_dup(session)); }
+
     Handshakes& handshakes_;
     std::unique_ptr<SSL_CTX, Free> context_{SSL_CTX_new(TLS_client_method())};
     std::unique_ptr<SSL_SESSION, Free> session_;
