@@ -24,17 +24,20 @@ constexpr std::array<bool, kWellKnownHeaders + 1> kLeftOut = [] {
 
 constexpr std::string_view kProtocol = ":protocol";
 
-void put(FieldList& out, std::string_view name, std::string_view value, bool lasting_name, bool indexed = true) {
+nghttp2_nv field_of(std::string_view name, std::string_view value, bool lasting_name, bool indexed = true) {
     // The library copies what it is not told to be lasting. It never writes.
-    out.push_back({const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data())),
-                   const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(value.data())), name.size(), value.size(),
-                   static_cast<uint8_t>((lasting_name ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE) |
-                                        (indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX))});
+    return {const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data())),
+            const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(value.data())), name.size(), value.size(),
+            static_cast<uint8_t>((lasting_name ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE) |
+                                 (indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX))};
 }
 
-void put(FieldList& out, HeaderId id, std::string_view value) { put(out, name_of(id), value, true); }
+void put(FieldList& out, HeaderId id, std::string_view value) { out.push_back(field_of(name_of(id), value, true)); }
 
 void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
+    const size_t before = out.size();
+    out.resize(before + headers.fields().size());  // once, not by each field
+    nghttp2_nv* at = out.data() + before;
     for (const HeaderField& field : headers.fields()) {
         if (field.removed || kLeftOut[static_cast<size_t>(field.id)]) continue;
         if (field.id == HeaderId::content_length && !with_length) continue;
@@ -43,8 +46,9 @@ void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
         if (has_control(field.value)) continue;
         // No two requests have the same id: in the table it would only push out what comes again, and be searched.
         const bool indexed = !field.never_indexed && field.id != HeaderId::x_request_id;
-        put(out, field.name, field.value, field.id != HeaderId::other, indexed);
+        *at++ = field_of(field.name, field.value, field.id != HeaderId::other, indexed);
     }
+    out.resize(static_cast<size_t>(at - out.data()));
 }
 
 }  // namespace
@@ -138,7 +142,7 @@ void list_request(const HeaderMap& headers, bool secure, FieldList& out) {
         put(out, HeaderId::scheme, scheme.empty() ? std::string_view(secure ? "https" : "http") : scheme);
         put(out, HeaderId::path, headers.get(HeaderId::path));
     }
-    if (!protocol.empty()) put(out, kProtocol, protocol, true);
+    if (!protocol.empty()) out.push_back(field_of(kProtocol, protocol, true));
     put_fields(headers, protocol.empty() && method != "CONNECT", out);
 }
 
