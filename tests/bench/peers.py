@@ -126,6 +126,9 @@ def can_do(name, job, certificate):
     argv = COMMANDS[name](directory, job, 1, 1, certificate)
     able = argv is not None
     if name == 'heirloom':
-        able = subprocess.run([*argv, '--mode', 'validate'], capture_output=True).returncode == 0
+        done = subprocess.run([*argv, '--mode', 'validate'], capture_output=True, text=True)
+        able = done.returncode == 0
+        if not able:
+            print(f'  heirloom cannot: {done.stderr.strip()}')
     shutil.rmtree(directory)
     return able
