@@ -25,6 +25,7 @@ bool is_local_time(LogOperator op) { return op == LogOperator::start_time_local 
 bool is_time(LogOperator op) {
     return op == LogOperator::start_time || op == LogOperator::emit_time ||
            op == LogOperator::downstream_peer_cert_v_start || op == LogOperator::downstream_peer_cert_v_end ||
+           op == LogOperator::upstream_peer_cert_v_start || op == LogOperator::upstream_peer_cert_v_end ||
            is_local_time(op);
 }
 
@@ -116,6 +117,10 @@ void append_optional(std::string& out, const shm::SocketAddress* address,
     }
 }
 
+const network::TlsSession* upstream_tls(const http::StreamInfo& info) {
+    return info.upstream_details ? info.upstream_details->tls.get() : nullptr;
+}
+
 void append_port(std::string& out, const shm::SocketAddress& address) { append_number(out, address.port()); }
 
 }  // namespace
@@ -178,6 +183,12 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
         } else if (out.size() - before > piece.max_length) {
             out.resize(before + piece.max_length);
         }
+    };
+    const auto append_validity = [&](const network::TlsSession* tls,
+                                     std::chrono::system_clock::time_point network::CertificateInfo::*when) {
+        const network::CertificateInfo* peer = tls ? tls->peer_certificate() : nullptr;
+        if (!peer) return out.push_back('-');
+        times_[piece.time].append(out, peer->*when);
     };
     switch (piece.op) {
         case LogOperator::literal:  // the text after the last value
@@ -277,17 +288,30 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
         case LogOperator::downstream_local_email_san:
             if (!info.downstream_tls || !append_tls_value(out, *info.downstream_tls, piece.op)) out.push_back('-');
             return;
-        case LogOperator::downstream_peer_cert_v_start:
-        case LogOperator::downstream_peer_cert_v_end: {
-            const auto* peer = info.downstream_tls ? info.downstream_tls->peer_certificate() : nullptr;
-            if (!peer) return out.push_back('-');
-            const bool start = piece.op == LogOperator::downstream_peer_cert_v_start;
-            return times_[piece.time].append(out, start ? peer->not_before : peer->not_after);
-        }
         case LogOperator::upstream_tls_version:
-            return append_text(out, info.upstream_details ? info.upstream_details->tls_version : std::string_view{});
         case LogOperator::upstream_tls_cipher:
-            return append_text(out, info.upstream_details ? info.upstream_details->tls_cipher : std::string_view{});
+        case LogOperator::upstream_tls_session_id:
+        case LogOperator::upstream_peer_subject:
+        case LogOperator::upstream_peer_issuer:
+        case LogOperator::upstream_peer_cert:
+        case LogOperator::upstream_peer_uri_san:
+        case LogOperator::upstream_peer_dns_san:
+        case LogOperator::upstream_peer_ip_san:
+        case LogOperator::upstream_local_uri_san:
+        case LogOperator::upstream_local_dns_san:
+        case LogOperator::upstream_local_ip_san: {
+            const network::TlsSession* tls = upstream_tls(info);
+            if (!tls || !append_tls_value(out, *tls, piece.op)) out.push_back('-');
+            return;
+        }
+        case LogOperator::downstream_peer_cert_v_start:
+            return append_validity(info.downstream_tls, &network::CertificateInfo::not_before);
+        case LogOperator::downstream_peer_cert_v_end:
+            return append_validity(info.downstream_tls, &network::CertificateInfo::not_after);
+        case LogOperator::upstream_peer_cert_v_start:
+            return append_validity(upstream_tls(info), &network::CertificateInfo::not_before);
+        case LogOperator::upstream_peer_cert_v_end:
+            return append_validity(upstream_tls(info), &network::CertificateInfo::not_after);
         case LogOperator::upstream_transport_failure_reason:
             return append_details(
                 out, info.upstream_details ? info.upstream_details->transport_failure : std::string_view{}, false);

@@ -42,8 +42,10 @@ bool append_server_name(std::string& out, std::string_view name) {
 bool append_peer(std::string& out, const CertificateInfo& peer, LogOperator op) {
     switch (op) {
         case LogOperator::downstream_peer_subject:
+        case LogOperator::upstream_peer_subject:
             return append_one(out, peer.subject);
         case LogOperator::downstream_peer_issuer:
+        case LogOperator::upstream_peer_issuer:
             return append_one(out, peer.issuer);
         case LogOperator::downstream_peer_serial:
             return append_one(out, peer.serial);
@@ -52,12 +54,16 @@ bool append_peer(std::string& out, const CertificateInfo& peer, LogOperator op) 
         case LogOperator::downstream_peer_fingerprint_1:
             return append_one(out, peer.sha1);
         case LogOperator::downstream_peer_cert:
+        case LogOperator::upstream_peer_cert:
             return append_one(out, peer.url_encoded_pem);
         case LogOperator::downstream_peer_uri_san:
+        case LogOperator::upstream_peer_uri_san:
             return append_all(out, peer.uris);
         case LogOperator::downstream_peer_dns_san:
+        case LogOperator::upstream_peer_dns_san:
             return append_all(out, peer.dns_names);
         case LogOperator::downstream_peer_ip_san:
+        case LogOperator::upstream_peer_ip_san:
             return append_all(out, peer.ip_addresses);
         case LogOperator::downstream_peer_email_san:
             return append_all(out, peer.emails);
@@ -71,10 +77,13 @@ bool append_local(std::string& out, const CertificateInfo& local, LogOperator op
         case LogOperator::downstream_local_subject:
             return append_one(out, local.subject);
         case LogOperator::downstream_local_uri_san:
+        case LogOperator::upstream_local_uri_san:
             return append_all(out, local.uris);
         case LogOperator::downstream_local_dns_san:
+        case LogOperator::upstream_local_dns_san:
             return append_all(out, local.dns_names);
         case LogOperator::downstream_local_ip_san:
+        case LogOperator::upstream_local_ip_san:
             return append_all(out, local.ip_addresses);
         case LogOperator::downstream_local_email_san:
             return append_all(out, local.emails);
@@ -90,15 +99,21 @@ bool append_tls_value(std::string& out, const network::TlsSession& session, LogO
         case LogOperator::requested_server_name:
             return append_server_name(out, session.sni());
         case LogOperator::downstream_tls_version:
+        case LogOperator::upstream_tls_version:
             return append_one(out, session.version());
         case LogOperator::downstream_tls_cipher:
+        case LogOperator::upstream_tls_cipher:
             return append_one(out, session.cipher());
         case LogOperator::downstream_tls_session_id:
+        case LogOperator::upstream_tls_session_id:
             return append_one(out, session.session_id());
         case LogOperator::downstream_local_subject:
         case LogOperator::downstream_local_uri_san:
+        case LogOperator::upstream_local_uri_san:
         case LogOperator::downstream_local_dns_san:
+        case LogOperator::upstream_local_dns_san:
         case LogOperator::downstream_local_ip_san:
+        case LogOperator::upstream_local_ip_san:
         case LogOperator::downstream_local_email_san: {
             const CertificateInfo* local = session.local_certificate();
             return local && append_local(out, *local, op);

@@ -74,6 +74,18 @@ extern const char* const kDefaultAccessLogFormat;
     X(downstream_local_email_san, "DOWNSTREAM_LOCAL_EMAIL_SAN", none)                                       \
     X(upstream_tls_version, "UPSTREAM_TLS_VERSION", none)                                                   \
     X(upstream_tls_cipher, "UPSTREAM_TLS_CIPHER", none)                                                     \
+    X(upstream_tls_session_id, "UPSTREAM_TLS_SESSION_ID", none)                                             \
+    X(upstream_peer_subject, "UPSTREAM_PEER_SUBJECT", none)                                                 \
+    X(upstream_peer_issuer, "UPSTREAM_PEER_ISSUER", none)                                                   \
+    X(upstream_peer_cert, "UPSTREAM_PEER_CERT", none)                                                       \
+    X(upstream_peer_cert_v_start, "UPSTREAM_PEER_CERT_V_START", time)                                       \
+    X(upstream_peer_cert_v_end, "UPSTREAM_PEER_CERT_V_END", time)                                           \
+    X(upstream_peer_uri_san, "UPSTREAM_PEER_URI_SAN", none)                                                 \
+    X(upstream_peer_dns_san, "UPSTREAM_PEER_DNS_SAN", none)                                                 \
+    X(upstream_peer_ip_san, "UPSTREAM_PEER_IP_SAN", none)                                                   \
+    X(upstream_local_uri_san, "UPSTREAM_LOCAL_URI_SAN", none)                                               \
+    X(upstream_local_dns_san, "UPSTREAM_LOCAL_DNS_SAN", none)                                               \
+    X(upstream_local_ip_san, "UPSTREAM_LOCAL_IP_SAN", none)                                                 \
     X(upstream_transport_failure_reason, "UPSTREAM_TRANSPORT_FAILURE_REASON", none)                         \
     X(grpc_status, "GRPC_STATUS", one)                                                                      \
     X(grpc_status_number, "GRPC_STATUS_NUMBER", none)                                                       \

@@ -388,6 +388,7 @@ void Stream::finish() {
         if (response_headers_) info_.response_headers_bytes = response_headers_->byte_size();
         config.access_log.log({info_, *request_headers_, response_headers_, response_trailers_});
     }
+    info_.forget_upstream_connection();
     connection.remove(*this);
     request_timer_.cancel();
     if (duration_timer_.armed()) duration_timer_.cancel();

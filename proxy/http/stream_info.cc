@@ -32,16 +32,14 @@ UpstreamDetails& StreamInfo::make_upstream_details() {
 
 void StreamInfo::set_upstream_connection(Protocol used, const network::TlsSession* tls) {
     upstream_protocol = used;
-    if (tls == nullptr) return;
-    make_upstream_details().tls_version = tls->version();
-    upstream_details->tls_cipher = tls->cipher();
+    forget_upstream_connection();
+    if (tls) make_upstream_details().tls = tls->keep();
 }
 
 void StreamInfo::reset() {
     std::unique_ptr<UpstreamDetails> upstream = std::move(upstream_details);
     if (upstream) {
-        upstream->tls_version.clear();
-        upstream->tls_cipher.clear();
+        upstream->tls.reset();
         upstream->transport_failure.clear();
     }
     std::string details = std::move(details_storage);

@@ -48,8 +48,8 @@ std::string_view long_name_of(ResponseFlag flag);
 
 // What most requests do not have: made for the first one that does, then kept for the next ones.
 struct UpstreamDetails {
-    std::string tls_version, tls_cipher;
-    std::string transport_failure;  // why there was no connection
+    std::shared_ptr<const network::TlsSession> tls;  // of the connection that was used; null: it was plain
+    std::string transport_failure;                   // why there was no connection
 };
 
 struct StreamInfo {
@@ -93,8 +93,12 @@ struct StreamInfo {
     void set_flag(ResponseFlag flag) { response_flags |= 1u << static_cast<unsigned>(flag); }
     bool has_flag(ResponseFlag flag) const { return response_flags & (1u << static_cast<unsigned>(flag)); }
     UpstreamDetails& make_upstream_details();
-    // Takes over what is printed, as the connection may end before the stream. `tls`: null on a plain one.
+    // Keeps the session for the log, as the connection may end before the stream. `tls`: null on a plain one.
     void set_upstream_connection(Protocol used, const network::TlsSession* tls);
+    // The log is written: nothing is kept of a connection that may be gone.
+    void forget_upstream_connection() {
+        if (upstream_details) upstream_details->tls.reset();
+    }
     void reset();  // for the next request; keeps memory
 };
 

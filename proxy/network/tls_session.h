@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // TlsSession: what is known of the TLS session under a connection, for filter chains, headers and logs. Nobody above
-// proxy/tls/ sees the library. Worker's thread; views live as long as the connection.
+// proxy/tls/ sees the library. Worker's thread; views live as long as the
+// connection, or as what keep() gave.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,8 @@ class TlsSession {
     virtual bool peer_validated() const = 0;
     virtual const CertificateInfo* peer_certificate() const = 0;   // null: none was shown
     virtual const CertificateInfo* local_certificate() const = 0;  // null: none was sent
+    // The same, beyond the end of the connection. It holds the library's memory of it: for a moment only.
+    virtual std::shared_ptr<const TlsSession> keep() const = 0;
 };
 
 }  // namespace heirloom::network

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "proxy/tls/certificate.h"
-
 namespace heirloom::tls {
 namespace {
 
@@ -32,48 +30,50 @@ std::string_view gather(const network::Buffer& plain, char* scratch) {
 
 Socket::Socket(SslPtr ssl, Side side, std::shared_ptr<const void> owner, const TlsStats& stats, std::string server_name,
                std::string verified_name)
-    : owner_(std::move(owner)),
-      stats_(stats),
-      ssl_(std::move(ssl)),
+    : stats_(stats),
+      session_(std::make_shared<Session>(std::move(ssl), std::move(owner), std::move(server_name))),
+      ssl_(session_->ssl()),
       side_(side),
-      server_name_(std::move(server_name)),
       verified_name_(std::move(verified_name)) {
-    SSL_set_app_data(ssl_.get(), this);
+    SSL_set_app_data(ssl_, this);
     BIO* const bio = bio_.make();
-    SSL_set_bio(ssl_.get(), bio, bio);
+    SSL_set_bio(ssl_, bio, bio);
 }
 
 Socket::~Socket() {
     // Else the library takes a connection that ends without a close_notify for broken and its session for spoiled.
-    if (!failed_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    if (!failed_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    // Who keeps the session reads and writes nothing.
+    SSL_set_bio(ssl_, nullptr, nullptr);
+    SSL_set_app_data(ssl_, nullptr);
 }
 
 network::TransportSocket::Handshake Socket::handshake(network::Buffer& in, network::Buffer& out) {
     if (failed_) return Handshake::failed;
-    if (!bio_.ready(in) && (side_ == Side::server || !SSL_in_before(ssl_.get()))) return Handshake::wants_input;
+    if (!bio_.ready(in) && (side_ == Side::server || !SSL_in_before(ssl_))) return Handshake::wants_input;
     bio_.bind(in, out);
     ERR_clear_error();
-    const int result = SSL_do_handshake(ssl_.get());
+    const int result = SSL_do_handshake(ssl_);
     if (result == 1) {
         complete();
         ERR_clear_error();  // decode() and encode() rely on it
         return Handshake::complete;
     }
-    if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return Handshake::wants_input;
+    if (SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ) return Handshake::wants_input;
     fail();
     return Handshake::failed;
 }
 
 void Socket::complete() {
-    SSL* const ssl = ssl_.get();
+    SSL* const ssl = ssl_;
     if (side_ == Side::server) {
-        if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) server_name_ = name;
+        if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) session_->set_server_name(name);
     }
     stats_.handshake.add();
     if (SSL_session_reused(ssl)) stats_.session_reused.add();
     if (!SSL_get0_peer_certificate(ssl)) stats_.no_certificate.add();
-    stats_.ciphers.add(cipher());
-    stats_.versions.add(version());
+    stats_.ciphers.add(session_->cipher());
+    stats_.versions.add(session_->version());
     stats_.curves.add(agreed_group(ssl));
     stats_.sigalgs.add(peer_signature(ssl));
     on_established();
@@ -92,7 +92,7 @@ void Socket::fail() {
 
 network::TransportSocket::Input Socket::decode(network::Buffer& in, network::Buffer& plain, network::Buffer& out) {
     if (failed_) return Input::failed;
-    SSL* const ssl = ssl_.get();
+    SSL* const ssl = ssl_;
     bio_.bind(in, out);
     while (bio_.ready(in) || SSL_pending(ssl) > 0) {
         const std::span<char> room = plain.reserve(kLeastRoom);
@@ -120,7 +120,7 @@ bool Socket::encode(network::Buffer& plain, network::Buffer& out, size_t limit) 
         if (content.size() < kOwnRecord && content.size() < plain.size()) content = gather(plain, scratch);
         content = content.substr(0, kMostContent);
         size_t written = 0;
-        const int result = SSL_write_ex(ssl_.get(), content.data(), content.size(), &written);
+        const int result = SSL_write_ex(ssl_, content.data(), content.size(), &written);
         if (result != 1) {
             fail();
             return false;
@@ -131,56 +131,9 @@ bool Socket::encode(network::Buffer& plain, network::Buffer& out, size_t limit) 
 }
 
 void Socket::finish(network::Buffer& out) {
-    if (failed_ || !SSL_is_init_finished(ssl_.get())) return;
+    if (failed_ || !SSL_is_init_finished(ssl_)) return;
     bio_.bind_output(out);
-    if (SSL_shutdown(ssl_.get()) < 0) (void)take_reason();
-}
-
-std::string_view Socket::version() const { return SSL_get_version(ssl_.get()); }
-
-std::string_view Socket::cipher() const {
-    const SSL_CIPHER* const cipher = SSL_get_current_cipher(ssl_.get());
-    return cipher ? SSL_CIPHER_get_name(cipher) : std::string_view();
-}
-
-std::string_view Socket::alpn() const {
-    const unsigned char* protocol = nullptr;
-    unsigned length = 0;
-    SSL_get0_alpn_selected(ssl_.get(), &protocol, &length);
-    return {reinterpret_cast<const char*>(protocol), length};
-}
-
-std::string Socket::session_id() const {
-    const SSL_SESSION* const session = SSL_get0_session(ssl_.get());
-    unsigned length = 0;
-    const unsigned char* const id = session ? SSL_SESSION_get_id(session, &length) : nullptr;
-    return hex(id, length);
-}
-
-bool Socket::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
-
-bool Socket::peer_validated() const {
-    return SSL_get0_peer_certificate(ssl_.get()) && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
-}
-
-const network::CertificateInfo* Socket::peer_certificate() const {
-    if (!peer_) {
-        X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
-        if (!certificate) return nullptr;
-        peer_ = make_certificate_info(certificate, SSL_get_peer_cert_chain(ssl_.get()));
-    }
-    return peer_.get();
-}
-
-const network::CertificateInfo* Socket::local_certificate() const {
-    if (!local_) {
-        X509* const certificate = SSL_get_certificate(ssl_.get());
-        if (!certificate) return nullptr;
-        STACK_OF(X509)* issuers = nullptr;
-        SSL_get0_chain_certs(ssl_.get(), &issuers);
-        local_ = make_certificate_info(certificate, issuers);
-    }
-    return local_.get();
+    if (SSL_shutdown(ssl_) < 0) (void)take_reason();
 }
 
 }  // namespace heirloom::tls

@@ -7,16 +7,16 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/network/tls_session.h"
 #include "proxy/network/transport_socket.h"
 #include "proxy/tls/openssl.h"
 #include "proxy/tls/parameters.h"
 #include "proxy/tls/record_bio.h"
+#include "proxy/tls/session.h"
 #include "proxy/tls/stats.h"
 
 namespace heirloom::tls {
 
-class Socket : public network::TransportSocket, private network::TlsSession {
+class Socket : public network::TransportSocket {
   public:
     // `owner` keeps alive what `ssl` was made of and `stats`. `verified_name`: what the certificate must be for, "": no
     // matter. The socket becomes the app data of `ssl`.
@@ -25,7 +25,7 @@ class Socket : public network::TransportSocket, private network::TlsSession {
     ~Socket() override;
 
     static Socket& of(const SSL* ssl) { return *static_cast<Socket*>(SSL_get_app_data(ssl)); }
-    const std::string& server_name() const { return server_name_; }
+    const std::string& server_name() const { return session_->server_name(); }
     const std::string& verified_name() const { return verified_name_; }
 
     // network::TransportSocket
@@ -33,40 +33,26 @@ class Socket : public network::TransportSocket, private network::TlsSession {
     Input decode(network::Buffer& in, network::Buffer& plain, network::Buffer& out) override;
     bool encode(network::Buffer& plain, network::Buffer& out, size_t limit) override;
     void finish(network::Buffer& out) override;
-    const network::TlsSession* session() const override { return this; }
+    const network::TlsSession* session() const override { return session_.get(); }
     std::string_view failure() const override { return failure_; }
 
   protected:
-    SSL* ssl() const { return ssl_.get(); }
+    SSL* ssl() const { return ssl_; }
     // The handshake is over.
     virtual void on_established() {}
 
   private:
-    // network::TlsSession
-    std::string_view version() const override;
-    std::string_view cipher() const override;
-    std::string_view alpn() const override;
-    std::string_view sni() const override { return server_name_; }
-    std::string session_id() const override;
-    bool resumed() const override;
-    bool peer_validated() const override;
-    const network::CertificateInfo* peer_certificate() const override;
-    const network::CertificateInfo* local_certificate() const override;
-
     void complete();
     void fail();
 
-    std::shared_ptr<const void> owner_;
     const TlsStats& stats_;
     RecordBio bio_;
-    SslPtr ssl_;
+    const std::shared_ptr<Session> session_;
+    SSL* const ssl_;  // of the session
     Side side_;
     bool failed_ = false;
-    std::string server_name_;
     std::string verified_name_;
     std::string failure_;
-    mutable std::unique_ptr<network::CertificateInfo> peer_;
-    mutable std::unique_ptr<network::CertificateInfo> local_;
 };
 
 }  // namespace heirloom::tls

@@ -44,6 +44,7 @@ class FakeSession final : public network::TlsSession {
     bool peer_validated() const override { return shows_peer; }
     const network::CertificateInfo* peer_certificate() const override { return shows_peer ? &peer_ : nullptr; }
     const network::CertificateInfo* local_certificate() const override { return &local_; }
+    std::shared_ptr<const network::TlsSession> keep() const override { return {std::shared_ptr<void>(), this}; }
 
     std::string name = "a.example";
     bool shows_peer = false;
@@ -190,10 +191,21 @@ TEST_CASE_FIXTURE(FormatFixture, "the upstream connection") {
     CHECK(print(format) == "- - - -");
     info.set_upstream_connection(http::Protocol::http2, nullptr);
     CHECK(print(format) == "HTTP/2 - - -");
-    const FakeSession session;
+    FakeSession session;
     info.set_upstream_connection(http::Protocol::http11, &session);
+    CHECK(print("%UPSTREAM_PEER_SUBJECT% %UPSTREAM_PEER_CERT_V_START% %UPSTREAM_LOCAL_DNS_SAN%") == "- - here.b");
+    session.shows_peer = true;
+    CHECK(print("%UPSTREAM_PEER_SUBJECT%|%UPSTREAM_PEER_ISSUER%|%UPSTREAM_PEER_CERT%|%UPSTREAM_TLS_SESSION_ID%") ==
+          "CN=there|CN=ca|pem|-");
+    CHECK(print("%UPSTREAM_PEER_CERT_V_START% %UPSTREAM_PEER_CERT_V_END(%Y)%") == "1970-01-01T00:00:01.000Z 2001");
+    CHECK(print("%UPSTREAM_PEER_URI_SAN% %UPSTREAM_PEER_DNS_SAN% %UPSTREAM_PEER_IP_SAN% %UPSTREAM_LOCAL_URI_SAN% "
+                "%UPSTREAM_LOCAL_IP_SAN%") == "spiffe://a a.b,c.d - - -");
+    CHECK(print("%DOWNSTREAM_PEER_SUBJECT%") == "-");
     info.make_upstream_details().transport_failure = "delayed connect error: Connection refused";
     CHECK(print(format) == "HTTP/1.1 TLSv1.3 TLS_AES_128_GCM_SHA256 delayed_connect_error:_Connection_refused");
+    info.set_upstream_connection(http::Protocol::http11, nullptr);  // a retry, without TLS
+    CHECK(print("%UPSTREAM_TLS_VERSION% %UPSTREAM_PEER_SUBJECT% %UPSTREAM_PEER_CERT_V_END%") == "- - -");
+    info.set_upstream_connection(http::Protocol::http11, &session);
     info.reset();
     CHECK(print(format) == "- - - -");
 }

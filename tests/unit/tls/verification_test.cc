@@ -95,6 +95,20 @@ TEST_CASE("a client's certificate is verified and can be read") {
     CHECK(m.count("s.sigalgs.ecdsa_secp256r1_sha256") == 1);
 }
 
+TEST_CASE("what is kept of a session outlives its connection") {
+    Mutual m;
+    REQUIRE(m.accepted());
+    const std::string version(m.link->server.session().version());
+    const std::string id = m.link->server.session().session_id();
+    const std::shared_ptr<const network::TlsSession> kept = m.link->server.session().keep();
+    m.link->server.socket.reset();
+    CHECK(kept->version() == version);
+    CHECK(kept->session_id() == id);
+    REQUIRE(kept->peer_certificate());
+    CHECK(kept->peer_certificate()->dns_names == std::vector<std::string>{"client.example"});
+    CHECK(kept->local_certificate()->dns_names.front() == "a.example");
+}
+
 TEST_CASE("no certificate, where one is required and where it is not") {
     for (const auto version : {config::TlsVersion::tls12, config::TlsVersion::tls13}) {
         Mutual m;
