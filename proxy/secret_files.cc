@@ -126,9 +126,18 @@ void SecretFiles::watch_directories() {
         directories.insert(sds_directory(secret.source));
         directories.merge(key_directories(secret.value));
     }
-    if (const Status watched = watcher_->watch(directories); !watched) {
-        SPDLOG_LOGGER_ERROR(log_of("secret"), "{}", watched.error().text);
-    }
+    const Status watched = watcher_->watch(directories);
+    if (watched) return search_timer_.cancel();
+    if (!search_timer_.armed()) SPDLOG_LOGGER_ERROR(log_of("secret"), "{}", watched.error().text);
+    search_timer_.arm(loop_->timers(), kSearch);
+}
+
+void SecretFiles::on_search(void* self) {
+    auto& files = *static_cast<SecretFiles*>(self);
+    // Armed while it looks: what is still not there was logged.
+    files.search_timer_.arm(files.loop_->timers(), kSearch);
+    files.watch_directories();
+    if (!files.search_timer_.armed()) files.on_move("", "");
 }
 
 std::optional<SecretFiles::Cause> SecretFiles::cause_for(const Secret& secret, const std::string& directory,

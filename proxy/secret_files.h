@@ -46,6 +46,8 @@ class SecretFiles {
     // A burst of moves is one reading: this long after its first, and at most one in so long.
     static constexpr std::chrono::milliseconds kSettle{50};
     static constexpr std::chrono::milliseconds kInterval{500};
+    // How often a directory is looked for that is not there.
+    static constexpr std::chrono::milliseconds kSearch{1000};
 
     // Asks a user whether `index` can have `value` from now on. When it says yes it has it already.
     using Offer = std::function<Status(size_t index, const SecretValue& value)>;
@@ -78,6 +80,7 @@ class SecretFiles {
     void reject(const Secret& secret, const std::string& why, Cause cause, bool unreadable) const;
     std::optional<Cause> cause_for(const Secret& secret, const std::string& directory, std::string_view name) const;
     void watch_directories();
+    static void on_search(void* self);
 
     stats::Registrar* registrar_;
     std::vector<Secret> secrets_;
@@ -88,6 +91,7 @@ class SecretFiles {
     std::map<std::string, Cause> moved_;  // files to read again
     std::chrono::steady_clock::time_point last_reading_{};
     network::Timer timer_{&SecretFiles::on_timer, this};
+    network::Timer search_timer_{&SecretFiles::on_search, this};
 };
 
 }  // namespace heirloom::server

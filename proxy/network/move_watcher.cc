@@ -51,6 +51,8 @@ void MoveWatcher::on_io(uint32_t) {
             const auto& event = *reinterpret_cast<const inotify_event*>(bytes.data() + at);
             at += static_cast<ssize_t>(sizeof(event) + event.len);
             if (event.mask & IN_Q_OVERFLOW) callback_("", "");
+            // Told too of what watch() gave up, which is no news.
+            if ((event.mask & IN_IGNORED) && directories_.erase(event.wd) > 0) callback_("", "");
             if (!(event.mask & IN_MOVED_TO)) continue;
             const auto found = directories_.find(event.wd);
             if (found == directories_.end()) continue;

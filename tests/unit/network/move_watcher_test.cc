@@ -98,6 +98,13 @@ TEST_CASE_FIXTURE(Fixture, "only what was asked for last is watched, under each 
     CHECK(events_until(directory / "new/end") == Seen{{directory / "link", "end"}, {directory / "new", "end"}});
 }
 
+TEST_CASE_FIXTURE(Fixture, "a directory that goes may mean anything") {
+    fs::create_directory(directory / "gone");
+    REQUIRE(watcher->watch({directory / "gone", directory.path.string()}));
+    fs::remove(directory / "gone");
+    CHECK(events_until(directory / "end") == Seen{{"", ""}, {directory.path.string(), "end"}});
+}
+
 TEST_CASE_FIXTURE(Fixture, "a directory that is not there is an error and the others are watched") {
     const Status status = watcher->watch({directory / "nowhere", directory.path.string()});
     REQUIRE(!status);

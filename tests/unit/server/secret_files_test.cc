@@ -155,6 +155,23 @@ TEST_CASE_FIXTURE(Fixture, "a burst is one reading, and only moves onto the file
     CHECK(stat("update_attempt") == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a directory that goes and comes again") {
+    fs::create_directory(directory / "keys");
+    move_in("keys/chain", "one");
+    move_in("sds.yaml", "resources:\n" + secret("a", "{filename: " + path("keys/chain") + "}"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    fs::remove_all(directory / "keys");
+    REQUIRE(run_until([&] { return stat("update_rejected") == 1; }));
+    fs::create_directory(directory / "coming");
+    move_in("coming/chain", "two");
+    fs::rename(directory / "coming", directory / "keys");
+    REQUIRE(run_until([&] { return offered.size() == 1; }));
+    move_in("keys/chain", "three");
+    REQUIRE(run_until([&] { return offered.size() == 2; }));
+    CHECK(offered == std::vector<std::string>{"two", "three"});
+}
+
 TEST_CASE_FIXTURE(Fixture, "anything moved into a watched directory") {
     fs::create_directory(directory / "trigger");
     move_in("sds.yaml", text("one"));
