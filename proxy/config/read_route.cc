@@ -90,8 +90,8 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
-    READ_DURATION(message, max_grpc_timeout, path, problems, action.grpc_timeout_max);
-    READ_DURATION(message, grpc_timeout_offset, path, problems, action.grpc_timeout_offset);
+    READ_DURATION(message, max_grpc_timeout, path, problems, action.max_grpc_timeout);
+    READ_DURATION(message, grpc_timeout_offset, path, problems, action.max_grpc_timeout_offset);
     if (message.has_max_stream_duration()) {
         if (message.has_max_grpc_timeout() || message.has_grpc_timeout_offset()) {
             problems.error(path.field("max_stream_duration"),

@@ -65,6 +65,9 @@ struct ForwardAction {
     // A request's grpc-timeout limits the stream, to at most this (0: to what it says); none: it limits nothing.
     std::optional<Milliseconds> grpc_timeout_max;
     Milliseconds grpc_timeout_offset{0};
+    // Of gRPC requests: their grpc-timeout, none being infinite, up to this maximum (0: none) is the route's timeout.
+    std::optional<Milliseconds> max_grpc_timeout;
+    Milliseconds max_grpc_timeout_offset{0};
     std::optional<Milliseconds> max_stream_duration;  // replaces the connection manager's; 0: none
 };
 

@@ -76,6 +76,7 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     if (!matched.route->forward) return answer_here(*matched.route);
     action_ = &*matched.route->forward;
     rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
+    route_timeout_ = route_timeout(headers, *action_);
     const milliseconds otherwise = context_.config->max_stream_duration;
     if (action_->grpc_timeout_max || action_->max_stream_duration || otherwise.count() > 0)
         stream_.set_max_duration(limit_stream(headers, *action_, otherwise));
@@ -167,11 +168,10 @@ void RouterFilter::start_attempt(bool fresh) {
     info.upstream_attempts = attempt_;
     info.upstream_host = &endpoint_.endpoint().address();
     info.upstream_host_name = endpoint_.endpoint().hostname();
-    if (action_->timeout.count() > 0 && !context_.config->suppress_envoy_headers) {
+    if (route_timeout_.count() > 0) {
         // Of a repetition: what is left.
         const milliseconds used = request_complete_ ? since_request() : milliseconds(0);
-        set_number(*headers_, HeaderId::x_envoy_expected_rq_timeout_ms,
-                   std::max<int64_t>((action_->timeout - used).count(), 1));
+        tell_timeout(*headers_, *action_, route_timeout_ - used, !context_.config->suppress_envoy_headers);
     }
     upstream::StreamNeeds needs{fresh, info.protocol, headers_};
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
@@ -264,7 +264,7 @@ void RouterFilter::complete_request() {
 }
 
 void RouterFilter::arm_route_timer() {
-    if (action_->timeout.count() > 0) route_timer_.arm(stream_.loop().timers(), action_->timeout);
+    if (route_timeout_.count() > 0) route_timer_.arm(stream_.loop().timers(), route_timeout_);
 }
 
 milliseconds RouterFilter::since_request() const {

@@ -102,6 +102,7 @@ class RouterFilter final : public http::StreamHandler,
     upstream::UpstreamTransport* transport_ = nullptr;  // valid with encoder_
     network::Buffer held_;                              // body that came before the connection
     network::Buffer replay_;                            // copy of what was sent, while a repetition is possible
+    std::chrono::milliseconds route_timeout_{0};
     network::Timer route_timer_;
     std::chrono::steady_clock::time_point request_complete_at_;
     uint32_t attempt_ = 0;

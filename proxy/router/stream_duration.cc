@@ -36,6 +36,10 @@ void write_grpc_timeout(http::HeaderMap& headers, milliseconds limit) {
     headers.set(kGrpcTimeout, {text.data(), static_cast<size_t>(end - text.data())});
 }
 
+bool is_bounded_grpc(const http::HeaderMap& headers, const config::ForwardAction& action) {
+    return action.max_grpc_timeout && is_grpc(headers);
+}
+
 }  // namespace
 
 std::optional<milliseconds> read_grpc_timeout(std::string_view text) {
@@ -59,6 +63,26 @@ std::optional<milliseconds> read_grpc_timeout(std::string_view text) {
         default:
             return std::nullopt;
     }
+}
+
+milliseconds route_timeout(const http::HeaderMap& headers, const config::ForwardAction& action) {
+    if (!is_bounded_grpc(headers, action)) return action.timeout;
+    const http::HeaderField* const field = headers.find(kGrpcTimeout);
+    milliseconds asked = (field ? read_grpc_timeout(field->value) : std::nullopt).value_or(milliseconds(0));
+    if (action.max_grpc_timeout_offset < asked) asked -= action.max_grpc_timeout_offset;
+    const milliseconds most = *action.max_grpc_timeout;
+    return most.count() > 0 && (asked.count() == 0 || asked > most) ? most : asked;
+}
+
+void tell_timeout(http::HeaderMap& headers, const config::ForwardAction& action, milliseconds left,
+                  bool by_envoy_header) {
+    left = std::max(left, milliseconds(1));
+    if (by_envoy_header) {
+        std::array<char, 24> text;
+        const char* const end = std::to_chars(text.data(), text.data() + text.size(), left.count()).ptr;
+        headers.set(HeaderId::x_envoy_expected_rq_timeout_ms, {text.data(), static_cast<size_t>(end - text.data())});
+    }
+    if (is_bounded_grpc(headers, action)) write_grpc_timeout(headers, left);
 }
 
 milliseconds limit_stream(http::HeaderMap& headers, const config::ForwardAction& action, milliseconds otherwise) {

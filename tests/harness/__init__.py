@@ -11,6 +11,8 @@ from .certificates import Authority, downstream_tls, upstream_tls
 from .client import Client, Response, get, request
 from .config import (access_log, bootstrap, cluster, config, direct, filter_chain, hcm, listener, redirect, route, speaks,
                      stdout_log, to_yaml, virtual_host, write_config)
+from . import hpack, http2_frames as h2
+from .http2_client import Http2Client
 from .http2_peer import Http2Peer
 from .peers import Nghttpd, Nginx, OpensslServer
 from .programs import (BUILD, TMP, EchoUpstream, FastUpstream, Load, Program, Proxy, StormClient, Supervisor, binary,

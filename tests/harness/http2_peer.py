@@ -13,33 +13,10 @@ import socket
 import struct
 import threading
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, ACK, END_HEADERS = 1, 1, 4
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 2, 7, 8, 11
-MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 3, 4
-PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-
-
-def frame(kind, flags=0, stream=0, payload=b''):
-    return struct.pack('>I', len(payload))[1:] + struct.pack('>BBI', kind, flags, stream) + payload
-
-
-def _text(data):
-    data = data if isinstance(data, bytes) else data.encode()
-    return (bytes([len(data)]) if len(data) < 127 else bytes([127]) + _rest(len(data) - 127)) + data
-
-
-def _rest(number):
-    out = b''
-    while number >= 128:
-        out += bytes([number % 128 + 128])
-        number //= 128
-    return out + bytes([number])
-
-
-def header_block(fields):
-    """HPACK: each field literal, never indexed, no Huffman code."""
-    return b''.join(b'\x10' + _text(name) + _text(value) for name, value in fields)
+from .hpack import encode as header_block
+from .http2_frames import (ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS,
+                           INITIAL_WINDOW_SIZE, INTERNAL_ERROR, MAX_CONCURRENT_STREAMS, NO_ERROR, PING, PREFACE, PRIORITY,
+                           PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame)
 
 
 class Gone(Exception):

@@ -83,6 +83,29 @@ TEST_CASE("the limit of a stream") {
     }
 }
 
+TEST_CASE("the route's timeout of a gRPC call") {
+    config::ForwardAction action;
+    const auto timeout = [&action](std::string_view asked, std::string_view type = "application/grpc") {
+        http::HeaderMap headers;
+        headers.add_copy(http::HeaderId::content_type, type);
+        if (!asked.empty()) headers.add_copy("grpc-timeout", asked);
+        return route_timeout(headers, action);
+    };
+    CHECK(timeout("1S") == milliseconds(15'000));
+    action.max_grpc_timeout = milliseconds(2000);
+    CHECK(timeout("1S") == milliseconds(1000));
+    CHECK(timeout("5S") == milliseconds(2000));
+    CHECK(timeout("") == milliseconds(2000));
+    CHECK(timeout("nonsense") == milliseconds(2000));
+    CHECK(timeout("1S", "text/plain") == milliseconds(15'000));
+    action.max_grpc_timeout_offset = milliseconds(100);
+    CHECK(timeout("1S") == milliseconds(900));
+    CHECK(timeout("100m") == milliseconds(100));
+    action.max_grpc_timeout = milliseconds(0);
+    CHECK(timeout("99S") == milliseconds(98'900));
+    CHECK(timeout("") == milliseconds(0));
+}
+
 TEST_CASE_FIXTURE(RouterFixture, "the router tells the stream") {
     forward();
     SUBCASE("nothing configured: nothing told") {
