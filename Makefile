@@ -229,7 +229,7 @@ fuzz-run: $(patsubst %,$(B)/tests/fuzz_%,$(FUZZ_TARGETS))
 RELOADS ?= 100
 ROUNDS ?= 5
 SECONDS ?= 3
-.PHONY: demo storm bench
+.PHONY: demo storm bench h2spec
 demo: deps ## Watch a supervised proxy hot-restart under load, a minute in all
 	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
 	@scripts/demo --build $(B)
@@ -240,6 +240,9 @@ bench: deps ## Side by side with nginx, haproxy, nghttpx and, when there, Envoy:
 	@scripts/deps bench
 	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
 	@scripts/bench --build $(B) --rounds $(ROUNDS) --seconds $(SECONDS) --only '$(ONLY)'
+h2spec: deps ## Let h2spec judge downstream HTTP/2; fetched and built by go: TLS=1 for a run through TLS too
+	$(SUBMAKE) $(PROGRAMS)
+	@scripts/h2spec --build $(B) $(if $(filter 1,$(TLS)),--tls)
 
 ## -- style -------------------------------------------------------------------------------------------------------
 SOURCE_FILES = $(shell git ls-files '*.cc' '*.h')

@@ -81,8 +81,9 @@ std::unique_ptr<ClientCodec> make_http2_client(network::Connection& connection, 
                                                const Http2Settings& settings, const Http2Stats* stats = nullptr);
 
 // The first bytes of a client that speaks HTTP/2 without having asked. `bytes` is what has arrived (more than
-// kHttp2PrefaceBytes are not looked at): yes, no, or not decided yet.
-inline constexpr size_t kHttp2PrefaceBytes = 24;
+// kHttp2PrefaceBytes are not looked at): yes, no, or not decided yet. The rest of the preface is the codec's: who got
+// that far does not mean HTTP/1.
+inline constexpr size_t kHttp2PrefaceBytes = 12;
 enum class Preface : uint8_t { no, incomplete, yes };
 Preface find_http2_preface(std::string_view bytes);
 

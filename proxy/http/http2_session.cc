@@ -51,7 +51,8 @@ Http2Stats make_http2_stats(stats::Registrar& registrar, const std::string& pref
 }
 
 Preface find_http2_preface(std::string_view bytes) {
-    constexpr std::string_view kPreface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    constexpr std::string_view kPreface("PRI * HTTP/2");
+    static_assert(kPreface.size() == kHttp2PrefaceBytes);
     const size_t size = std::min(bytes.size(), kPreface.size());
     if (bytes.substr(0, size) != kPreface.substr(0, size)) return Preface::no;
     return size == kPreface.size() ? Preface::yes : Preface::incomplete;

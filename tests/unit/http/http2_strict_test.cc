@@ -165,7 +165,9 @@ TEST_CASE("not HTTP/2 at all") {
     CHECK(server.failure == "http2.codec_error");
     CHECK(server.connection->closing());
     CHECK(find_http2_preface(text) == Preface::no);
-    CHECK(find_http2_preface("PRI * HTTP/2") == Preface::incomplete);
+    CHECK(find_http2_preface("PRI * HTTP/") == Preface::incomplete);
+    CHECK(find_http2_preface("PRI * HTTP/1.1\r\n") == Preface::no);
+    CHECK(find_http2_preface("PRI * HTTP/2.0\r\n\r\nXX") == Preface::yes);
     CHECK(find_http2_preface(kPreface) == Preface::yes);
 }
 
