@@ -7,7 +7,6 @@ namespace {
 // Null: nothing else was asked for.
 const char* unserved_part(const config::FilterChainConfig& chain) {
     if (!chain.http) return "tcp_proxy is";
-    if (chain.http->http2.keepalive_interval.count() > 0) return "connection_keepalive is";
     return nullptr;
 }
 
@@ -27,7 +26,7 @@ Status check_served(const config::Snapshot& snapshot) {
         if (what) return refuse(where, what);
     }
     for (const config::ClusterConfig& cluster : snapshot.clusters) {
-        if (cluster.http2.keepalive_interval.count() > 0)
+        if (cluster.http2.keepalive_interval.count() > 0 || cluster.http2.keepalive_idle_interval.count() > 0)
             return refuse("cluster '" + cluster.name + "'", "connection_keepalive is");
     }
     return Ok{};

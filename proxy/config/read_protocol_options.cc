@@ -20,13 +20,20 @@ void check_range(uint32_t value, uint32_t least, uint32_t most, const Path& path
 
 void read_keepalive(const KeepaliveSettings& message, const Path& path, Http2Config& config, Problems& problems) {
     const auto check = [&](bool is_set, Milliseconds value, const char* name) {
-        if (!is_set) return problems.error(path.field(name), "required");
-        if (value.count() == 0) problems.error(path.field(name), "must be at least 0.001s");
+        if (is_set && value.count() == 0) problems.error(path.field(name), "must be at least 0.001s");
     };
     READ_DURATION(message, interval, path, problems, config.keepalive_interval);
     READ_DURATION(message, timeout, path, problems, config.keepalive_timeout);
-    check(message.has_interval(), config.keepalive_interval, "interval");
+    READ_DURATION(message, connection_idle_interval, path, problems, config.keepalive_idle_interval);
+    if (!message.has_timeout()) problems.error(path.field("timeout"), "required");
     check(message.has_timeout(), config.keepalive_timeout, "timeout");
+    check(message.has_interval(), config.keepalive_interval, "interval");
+    check(message.has_connection_idle_interval(), config.keepalive_idle_interval, "connection_idle_interval");
+    if (!message.has_interval_jitter()) return;
+    config.keepalive_jitter_percent = message.interval_jitter().value();
+    if (!(config.keepalive_jitter_percent >= 0 && config.keepalive_jitter_percent <= 100)) {
+        problems.error(path.field("interval_jitter").field("value"), "must be from 0 to 100");
+    }
 }
 
 }  // namespace

@@ -103,8 +103,11 @@ struct Http2Config {
     uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
     uint32_t max_inbound_priority_frames_per_stream = 100;
     uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
-    Milliseconds keepalive_interval{0};  // PING; 0: none
+    // PING. An interval of 0: none.
+    Milliseconds keepalive_interval{0};
     Milliseconds keepalive_timeout{0};
+    double keepalive_jitter_percent = 15;
+    Milliseconds keepalive_idle_interval{0};  // before a new stream of a client
 };
 
 // --- listeners

@@ -38,6 +38,10 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     http2_settings_.max_inbound_priority_frames_per_stream = http2.max_inbound_priority_frames_per_stream;
     http2_settings_.max_inbound_window_update_frames_per_data_frame_sent =
         http2.max_inbound_window_update_frames_per_data_frame_sent;
+    // No idle interval: a client that begins a stream is there.
+    http2_settings_.keepalive = {.interval = http2.keepalive_interval,
+                                 .timeout = http2.keepalive_timeout,
+                                 .jitter_percent = http2.keepalive_jitter_percent};
     listens_on_any_ = is_any_address(config_.listen_address);
     wants_peer_ = http.use_remote_address || !config_.access_log.empty();
 }

@@ -133,6 +133,9 @@ int Http2Session::Callbacks::on_frame(nghttp2_session* library, const nghttp2_fr
             nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, frame->push_promise.promised_stream_id,
                                       NGHTTP2_REFUSED_STREAM);
             return 0;
+        case NGHTTP2_PING:
+            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && session.keepalive_) session.keepalive_->on_answer();
+            return 0;
         case NGHTTP2_GOAWAY:
             session.on_goaway_received();
             return 0;

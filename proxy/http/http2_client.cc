@@ -77,6 +77,7 @@ class Http2Client final : public ClientCodec, public Http2Session {
         ClientStream* stream = StreamPool<ClientStream>::acquire();
         stream->attach(*this, decoder);
         open(*stream, -1);
+        note_new_stream();
         return *stream;
     }
     void dispatch() override { dispatch_input(); }

@@ -17,6 +17,14 @@
 
 namespace heirloom::http {
 
+// PING: to find out that a peer is gone. 0: none of that kind.
+struct Http2Keepalives {
+    std::chrono::milliseconds interval{0};
+    std::chrono::milliseconds timeout{0};        // from a PING to the end of the connection, unless bytes come
+    double jitter_percent = 15;                  // up to this much is added to each interval
+    std::chrono::milliseconds idle_interval{0};  // client: before a stream, when nothing came for longer
+};
+
 // Defaults are Envoy's.
 struct Http2Settings {
     uint32_t max_headers_bytes = 60 * 1024;  // names and values; more resets the stream
@@ -26,7 +34,8 @@ struct Http2Settings {
     uint32_t initial_connection_window_size = 24 * 1024 * 1024;
     uint32_t hpack_table_size = 4096;  // both directions; 0: a connection's state has no table in it
     bool allow_connect = false;        // extended CONNECT (RFC 8441)
-    bool secure = false;               // client: `:scheme` of a request that has none is https
+    Http2Keepalives keepalive;
+    bool secure = false;  // client: `:scheme` of a request that has none is https
 
     // What a stream may have written and not sent before its source is told to stop.
     uint32_t stream_buffer_bytes = 256 * 1024;
@@ -51,6 +60,7 @@ struct Http2Settings {
     COUNTER(inbound_empty_frames_flood)                 \
     COUNTER(inbound_priority_frames_flood)              \
     COUNTER(inbound_window_update_frames_flood)         \
+    COUNTER(keepalive_timeout)                          \
     COUNTER(outbound_control_flood)                     \
     COUNTER(outbound_flood)                             \
     COUNTER(rx_messaging_error)                         \

@@ -74,6 +74,11 @@ Http2Session::Http2Session(network::Connection& connection, const Http2Settings&
     nghttp2_option_del(option);
     if (failed != 0) throw std::bad_alloc();
     submit_settings();
+    if (const Http2Keepalives& asked = settings_.keepalive;
+        asked.interval.count() > 0 || asked.idle_interval.count() > 0) {
+        Http2Keepalive::Peer& peer = *this;
+        keepalive_ = std::make_unique<Http2Keepalive>(loop_, asked, connection.id(), peer);
+    }
 }
 
 Http2Session::~Http2Session() {
@@ -249,9 +254,22 @@ void Http2Session::write_now() {
     busy_ = false;
 }
 
+void Http2Session::send_ping() {
+    if (over()) return;
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    wake();
+}
+
+void Http2Session::on_peer_lost() {
+    if (over() || connection_.closing()) return;
+    count(&Http2Stats::keepalive_timeout);
+    connection_.close();
+}
+
 void Http2Session::dispatch_input() {
     if (busy_ || over()) return;
     busy_ = true;
+    if (keepalive_) keepalive_->on_input();
     network::Buffer& input = connection_.read_buffer();
     while (!input.empty() && !over() && !failing_) {
         slice_ = input.pin_front();

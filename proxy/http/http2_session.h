@@ -10,12 +10,13 @@
 
 #include "proxy/http/http2_codec.h"
 #include "proxy/http/http2_fields.h"
+#include "proxy/http/http2_keepalive.h"
 #include "proxy/http/http2_limits.h"
 #include "proxy/http/http2_stream.h"
 
 namespace heirloom::http {
 
-class Http2Session : public network::IoHandler {
+class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
   public:
     void dispatch_input();
     void close_streams(StreamReset reason);  // the connection is gone
@@ -54,6 +55,9 @@ class Http2Session : public network::IoHandler {
 
     void submit_settings();
     void write_now();  // what is submitted, unless the work at hand will
+    void note_new_stream() {
+        if (keepalive_) keepalive_->before_new_stream();
+    }
     std::chrono::steady_clock::time_point now() const { return loop_.now(); }
     Http2Limits& limits() { return limits_; }
 
@@ -62,6 +66,8 @@ class Http2Session : public network::IoHandler {
     friend struct Callbacks;
 
     void on_io(uint32_t events) override;  // from wake()
+    void send_ping() override;
+    void on_peer_lost() override;
     void finish_work();
     void pull();
     bool pull_batch();
@@ -91,9 +97,10 @@ class Http2Session : public network::IoHandler {
     FieldList fields_;
     ClosedStreams closed_streams_;
     DataFrameFinder data_frames_;
-    network::BlockRef slice_;            // what the library is reading
-    Http2Stream* collecting_ = nullptr;  // whose head block is being read
-    Http2Stream* partial_ = nullptr;     // has a piece of a DATA frame that is still arriving
+    std::unique_ptr<Http2Keepalive> keepalive_;  // null: not configured
+    network::BlockRef slice_;                    // what the library is reading
+    Http2Stream* collecting_ = nullptr;          // whose head block is being read
+    Http2Stream* partial_ = nullptr;             // has a piece of a DATA frame that is still arriving
     Http2Stream* first_open_ = nullptr;
     std::vector<Http2Stream*> waiting_;  // for delivery after a pause
     std::vector<Http2Stream*> retired_;

@@ -8,8 +8,6 @@ TCP = {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {
     '@type': EXTENSION + 'filters.network.tcp_proxy.v3.TcpProxy', 'stat_prefix': 'tcp', 'cluster': 'up'}}
 cases = [
     (bootstrap([listener(filter_chains=[PLAIN, filter_chain(TCP)])], [cluster('up', 9)]), "listener 'ingress': tcp_proxy is"),
-    (config(cluster('up', 9), http2_protocol_options={'connection_keepalive': {'interval': '30s', 'timeout': '5s'}}),
-     "listener 'ingress': connection_keepalive is"),
 ]
 for value, what in cases:
     code, _, err = validate(value)

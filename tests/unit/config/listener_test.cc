@@ -172,7 +172,8 @@ TEST_CASE("HTTP/2 and client certificates in a connection manager") {
         "initial_stream_window_size: 65535, initial_connection_window_size: 2147483647, allow_connect: true, "
         "max_outbound_frames: 6, max_outbound_control_frames: 7, max_consecutive_inbound_frames_with_empty_payload: 8, "
         "max_inbound_priority_frames_per_stream: 9, max_inbound_window_update_frames_per_data_frame_sent: 10, "
-        "override_stream_error_on_invalid_http_message: true, connection_keepalive: {interval: 1s, timeout: 2s}}, "
+        "override_stream_error_on_invalid_http_message: true, connection_keepalive: {interval: 1s, timeout: 2s, "
+        "interval_jitter: {value: 2.5}, connection_idle_interval: 3s}}, "
         "forward_client_cert_details: APPEND_FORWARD, set_current_client_cert_details: {subject: true, cert: true, "
         "chain: true, dns: true, uri: true}"));
     REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().text);
@@ -190,6 +191,8 @@ TEST_CASE("HTTP/2 and client certificates in a connection manager") {
     CHECK(config.http2.max_inbound_window_update_frames_per_data_frame_sent == 10);
     CHECK(config.http2.keepalive_interval == 1s);
     CHECK(config.http2.keepalive_timeout == 2s);
+    CHECK(config.http2.keepalive_jitter_percent == 2.5);
+    CHECK(config.http2.keepalive_idle_interval == 3s);
     CHECK(config.forward_client_cert == HttpConnectionManagerConfig::ForwardClientCert::append_forward);
     CHECK(config.client_cert_details.subject);
     CHECK(config.client_cert_details.chain);
@@ -199,12 +202,13 @@ TEST_CASE("HTTP/2 and client certificates in a connection manager") {
                "stream, not the connection");
     CHECK(errors_of(http("http2_protocol_options: {max_concurrent_streams: 0, initial_stream_window_size: 65534, "
                          "initial_connection_window_size: 2147483648, max_outbound_frames: 0, connection_keepalive: "
-                         "{interval: 0s}}")) ==
+                         "{interval: 0s, interval_jitter: {value: 101}}}")) ==
           at + "max_concurrent_streams: must be from 1 to 2147483647\n" + at +
               "initial_stream_window_size: must be from 65535 to 2147483647\n" + at +
               "initial_connection_window_size: must be from 65535 to 2147483647\n" + at +
               "max_outbound_frames: must be at least 1\n" + at + "connection_keepalive.timeout: required\n" + at +
-              "connection_keepalive.interval: must be at least 0.001s");
+              "connection_keepalive.interval: must be at least 0.001s\n" + at +
+              "connection_keepalive.interval_jitter.value: must be from 0 to 100");
 }
 
 TEST_CASE("the protocol of a cluster") {

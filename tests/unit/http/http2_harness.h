@@ -280,6 +280,7 @@ struct RawClient : Ends {
             if (type == kHeaders) words += "HEADERS(" + std::to_string(stream) + last;
             if (type == kReset)
                 words += "RST(" + std::to_string(stream) + "," + std::to_string(number(at + 9, 4)) + ") ";
+            if (type == kPing && (flags & 1) == 0) words += "PING ";
             if (type == kGoaway) {
                 words +=
                     "GOAWAY(" + std::to_string(number(at + 9, 4)) + "," + std::to_string(number(at + 13, 4)) + ") ";
