@@ -121,6 +121,7 @@ void Server::drain_listeners(bool graceful, bool inbound_only, bool skip_exit) {
         if (std::exchange(graceful_drain_, true)) return;
         drain_.start(loop_.now(),
                      inbound_only ? handover::DrainManager::Scope::inbound : handover::DrainManager::Scope::all);
+        for (const auto& worker : workers_) worker->announce_drain(inbound_only);
         if (skip_exit) return;
         drain_inbound_only_ = inbound_only;
         bound_timer_.set_callback(

@@ -149,6 +149,14 @@ void Worker::drain(std::function<void()> empty) {
     });
 }
 
+void Worker::announce_drain(bool inbound_only) {
+    post([this, inbound_only] {
+        for (const auto& part : parts_) {
+            if (!inbound_only || part->inbound) part->each(&network::ConnectionAcceptor::announce_drain);
+        }
+    });
+}
+
 void Worker::announce_close() {
     post([this] {
         for (const auto& part : parts_) part->each(&network::ConnectionAcceptor::announce_close);

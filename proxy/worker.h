@@ -44,6 +44,8 @@ class Worker {
     // The generation drains: idle upstream connections go, HTTP/2 clients hear of it; `empty` is called each time the
     // last connection has ended.
     void drain(std::function<void()> empty);
+    // /drain_listeners?graceful: HTTP/2 clients hear of it; nothing else changes.
+    void announce_drain(bool inbound_only);
     // The order of an end: see ConnectionManager.
     void announce_close();
     void close_idle();
