@@ -180,6 +180,17 @@ void ConnectionManager::on_connection_error(std::string_view details) {
     close_after_response();
 }
 
+void ConnectionManager::on_broken_head(http::StreamReset reason, std::string_view details) {
+    ++requests_;
+    Stream& stream = set_.acquire_stream();
+    stream.begin(*this, nullptr);
+    if (!slow_head_.empty()) {
+        if (slow_head_ == "stream_idle_timeout") stream.info().set_flag(http::ResponseFlag::stream_idle_timeout);
+        return stream.end_without_head(http::StreamReset::local, slow_head_);
+    }
+    stream.end_without_head(reason, details);
+}
+
 void ConnectionManager::on_goaway() {
     closing_ = true;
     goaway_ = Goaway::last;
@@ -294,30 +305,41 @@ void ConnectionManager::announce_close() {
     if (multiplexed_ && !connection_.closing()) begin_goaway();
 }
 
-void ConnectionManager::refuse_slow_head() {
+// Which of the timeouts came first; returns what the log says of it.
+std::string_view ConnectionManager::count_slow_head() {
     const config::HttpConnectionManagerConfig& http = *config().http;
     const auto shortest = [&http](milliseconds one) {
         return one.count() > 0 && (http.request_headers_timeout.count() == 0 || one <= http.request_headers_timeout) &&
                (http.request_timeout.count() == 0 || one <= http.request_timeout);
     };
+    if (shortest(http.request_headers_timeout)) {
+        config().stats.http.downstream_rq_header_timeout.add();
+        return "request_header_timeout";
+    }
+    if (shortest(http.request_timeout)) {
+        config().stats.http.downstream_rq_timeout.add();
+        return "request_overall_timeout";
+    }
+    config().stats.http.downstream_rq_idle_timeout.add();
+    return "stream_idle_timeout";
+}
+
+void ConnectionManager::refuse_slow_head() {
+    slow_head_ = count_slow_head();
     if (multiplexed_) {
         // A block of fields that does not end is in everybody's way; no answer can tell this one stream.
-        config().stats.http.downstream_rq_header_timeout.add();
         codec_->finish_draining();
         return close_after_response();
     }
     Stream& stream = set_.acquire_stream();
     stream.begin(*this, nullptr);
-    if (shortest(http.request_headers_timeout)) {
-        config().stats.http.downstream_rq_header_timeout.add();
-        stream.refuse_without_codec(408, "request header timeout", "request_header_timeout");
-    } else if (shortest(http.request_timeout)) {
-        config().stats.http.downstream_rq_timeout.add();
-        stream.refuse_without_codec(408, "request timeout", "request_overall_timeout");
+    if (slow_head_ == "request_header_timeout") {
+        stream.refuse_without_codec(408, "request header timeout", slow_head_);
+    } else if (slow_head_ == "request_overall_timeout") {
+        stream.refuse_without_codec(408, "request timeout", slow_head_);
     } else {
-        config().stats.http.downstream_rq_idle_timeout.add();
         stream.info().set_flag(http::ResponseFlag::stream_idle_timeout);
-        stream.refuse_without_codec(408, "stream timeout", "stream_idle_timeout");
+        stream.refuse_without_codec(408, "stream timeout", slow_head_);
     }
     close_after_response();
 }

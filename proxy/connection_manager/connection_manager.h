@@ -100,6 +100,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void on_stream_complete(bool reusable) override;
     void on_codec_error(const http::CodecError& error) override;
     void on_connection_error(std::string_view details) override;
+    void on_broken_head(http::StreamReset reason, std::string_view details) override;
     void on_goaway() override;
 
     upstream::ListHook<ConnectionManager> hook;
@@ -126,6 +127,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void begin_goaway();
     void finish_goaway();
     void refuse_slow_head();
+    std::string_view count_slow_head();
     void count_bytes();
     void count_buffered();
 
@@ -143,6 +145,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     size_t buffered_in_ = 0;  // as told to the gauges
     size_t buffered_out_ = 0;
     uint32_t requests_ = 0;
+    std::string_view slow_head_;  // static: the timeout that ended a head, HTTP/2
     Wait waiting_for_ = Wait::idle;
     Goaway goaway_ = Goaway::none;
     bool secure_ = false;  // TLS, handshake over or not

@@ -172,6 +172,16 @@ void Stream::on_stream_reset(http::StreamReset reason) {
     disconnected(false);
 }
 
+void Stream::end_without_head(http::StreamReset reason, std::string_view details) {
+    info_.protocol = http::Protocol::http2;
+    if (reason == http::StreamReset::protocol_error)
+        return end_by_client(ResponseFlag::downstream_protocol_error, details);
+    if (reason != http::StreamReset::local) return on_stream_reset(reason);
+    connection_->config().stats.http.downstream_rq_tx_reset.add();
+    info_.response_code_details = details;
+    finish();
+}
+
 void Stream::disconnected(bool local) {
     if (over()) return;
     end_by_client(ResponseFlag::downstream_connection_termination,

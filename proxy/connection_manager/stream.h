@@ -30,6 +30,8 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     void refuse(uint16_t status, std::string_view text, std::string_view details);
     // The same for a request whose head never came whole; the codec has no part in it. The stream is over then.
     void refuse_without_codec(uint16_t status, std::string_view text, std::string_view details);
+    // HTTP/2: the same, where the stream was reset instead of answered; `local`: by a timeout here.
+    void end_without_head(http::StreamReset reason, std::string_view details);
     // The connection is gone, by the client or by this side.
     void disconnected(bool local);
     // This side has no more time for it. HTTP/1: the connection is closing already.

@@ -100,6 +100,12 @@ class ServerCallbacks {
     // HTTP/2: the client broke the protocol or a limit; all streams were reset, GOAWAY is written. Close after flush.
     // `details` is static: the stat that counted it, or "http2.codec_error".
     virtual void on_connection_error(std::string_view details) { static_cast<void>(details); }
+    // HTTP/2: a stream has ended whose head never came whole, or was refused: on_new_stream() was not called for it.
+    // `details` is static.
+    virtual void on_broken_head(StreamReset reason, std::string_view details) {
+        static_cast<void>(reason);
+        static_cast<void>(details);
+    }
     // HTTP/2: the client opens no further stream. End the connection when open_streams() is 0.
     virtual void on_goaway() {}
     // Unusable input. There is always a stream to answer on: for a broken head on_new_stream() was called just before

@@ -41,9 +41,7 @@ class ServerStream final : public Http2Stream, public ResponseEncoder {
     void on_complete() override {
         if (RequestDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_complete();
     }
-    void on_reset(StreamReset reason) override {
-        if (RequestDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_reset(reason);
-    }
+    void on_reset(StreamReset reason) override;
 
   private:
     Http2Server* server_ = nullptr;
@@ -112,6 +110,13 @@ bool ServerStream::on_head(bool end_stream) {
     decoder_ = &server_->callbacks().on_new_stream(*this);
     decoder_->on_request_headers(headers, Protocol::http2, end_stream);
     return true;
+}
+
+void ServerStream::on_reset(StreamReset reason) {
+    if (RequestDecoder* decoder = std::exchange(decoder_, nullptr)) return decoder->on_stream_reset(reason);
+    if (head_received) return;
+    server_->callbacks().on_broken_head(reason,
+                                        oversized ? "http2.too_many_headers" : "http2.violation.of.messaging.rule");
 }
 
 void ServerStream::encode_interim(uint16_t status, const HeaderMap& interim) {

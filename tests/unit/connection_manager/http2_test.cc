@@ -110,6 +110,67 @@ TEST_CASE_FIXTURE(Http2Site, "the first bytes say which protocol a client speaks
     CHECK(gauge("http.in.downstream_cx_http1_active") == 0);
 }
 
+TEST_CASE_FIXTURE(Http2Site, "a preface that begins well and ends badly is HTTP/2's error") {
+    Client client = connect();
+    client.send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n");
+    CHECK(hears(client, goaway(0, 1) + "end"));
+    CHECK(http_counter("downstream_cx_protocol_error") == 1);
+}
+
+TEST_CASE_FIXTURE(Http2Site, "a client that answers no PING is cut off") {
+    log_as("%REQ(:PATH)% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n");
+    http.http2.keepalive_interval = milliseconds(10);
+    http.http2.keepalive_timeout = milliseconds(20);
+    hold_all();
+    Client client = start(get(1, "/1"));
+    CHECK(run_until([&] { return set->size() == 0; }));
+    CHECK(counter("http2.keepalive_timeout") == 1);
+    CHECK(http_counter("downstream_cx_destroy_local_active_rq") == 1);
+    CHECK(logged() == "/1 DC downstream_local_disconnect\n");
+}
+
+TEST_CASE_FIXTURE(Http2Site, "a request whose head is refused is counted and logged") {
+    log_as("%PROTOCOL% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n");
+    answer_all();
+    http.max_headers_count = 6;
+    std::string many;
+    for (const char* name : {"a", "b", "c"}) many += field(name, "x");
+    Client client = start(get(1, "/1", field("connection", "close")) + get(3, "/3", many));
+    REQUIRE(run_until([&] { return http_counter("downstream_rq_rx_reset") == 2; }));
+    client.send(get(5, "/5"));
+    REQUIRE(run_until([&] { return over == 1; }));
+    CHECK(
+        logged() ==
+        "HTTP/2 - 0 DPE http2.violation.of.messaging.rule\nHTTP/2 - 0 DPE http2.too_many_headers\nHTTP/2 /5 200 - -\n");
+    CHECK(http_counter("downstream_rq_total") == 3);
+    CHECK(gauge("http.in.downstream_rq_active") == 0);
+}
+
+TEST_CASE_FIXTURE(Http2Site, "a head that does not end is counted by the timeout that ended it") {
+    log_as("%PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n");
+    std::string wanted;
+    SUBCASE("of the head") {
+        http.request_headers_timeout = milliseconds(20);
+        wanted = "HTTP/2 0 - request_header_timeout\n";
+    }
+    SUBCASE("of the request") {
+        http.request_timeout = milliseconds(20);
+        wanted = "HTTP/2 0 - request_overall_timeout\n";
+    }
+    SUBCASE("of the stream") {
+        http.stream_idle_timeout = milliseconds(20);
+        wanted = "HTTP/2 0 SI stream_idle_timeout\n";
+    }
+    Client client = start(frame(http::test::kHeaders, http::test::kEndStream, 1, request_fields("/x")));
+    CHECK(hears(client, goaway(1) + "end"));
+    client.leave();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    CHECK(logged() == wanted);
+    CHECK(http_counter("downstream_rq_header_timeout") == (wanted.find("header") != std::string::npos ? 1 : 0));
+    CHECK(http_counter("downstream_rq_timeout") == (wanted.find("overall") != std::string::npos ? 1 : 0));
+    CHECK(http_counter("downstream_rq_idle_timeout") == (wanted.find("idle") != std::string::npos ? 1 : 0));
+}
+
 TEST_CASE_FIXTURE(Http2Site, "a fixed protocol is not asked for") {
     answer_all();
     SUBCASE("HTTP/1") {
