@@ -70,6 +70,11 @@ uint16_t SocketAddress::port() const {
     return 0;
 }
 
+bool SocketAddress::is_any() const {
+    if (family() == AF_INET) return as_v4(*this).sin_addr.s_addr == htonl(INADDR_ANY);
+    return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&as_v6(*this).sin6_addr);
+}
+
 std::string SocketAddress::ip() const {
     char text[INET6_ADDRSTRLEN] = "";
     if (family() == AF_INET) {

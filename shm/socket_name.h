@@ -20,6 +20,7 @@ struct SocketAddress {
 
     int family() const { return storage.ss_family; }
     uint16_t port() const;          // 0 for unix
+    bool is_any() const;            // 0.0.0.0 or ::, whatever the port
     std::string ip() const;         // "127.0.0.1", "::1" (no brackets); unix: the path
     std::string to_string() const;  // "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract": Envoy's form
     std::string canonical() const;  // the name above

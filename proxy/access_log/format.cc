@@ -55,16 +55,19 @@ void append_milliseconds(std::string& out, const OptionalTime& from, const Optio
     append_number(out, static_cast<uint64_t>(std::max<int64_t>(elapsed, 0)));
 }
 
-void append_flags(std::string& out, uint32_t flags, std::string_view (*name)(ResponseFlag)) {
+void append_flags(std::string& out, const http::StreamInfo& info, std::string_view (*name)(ResponseFlag)) {
     const size_t before = out.size();
     const auto append_flag = [&](ResponseFlag flag) {
         if (out.size() != before) out.push_back(',');
         out.append(name(flag));
     };
-    // Envoy prints the exhausted retry before the reason of the last attempt; the others stand in the table's order.
-    constexpr uint32_t kRetries = 1u << static_cast<unsigned>(ResponseFlag::upstream_retry_limit_exceeded);
-    if (flags & kRetries) append_flag(ResponseFlag::upstream_retry_limit_exceeded);
-    for (uint32_t rest = flags & ~kRetries; rest != 0; rest &= rest - 1) {
+    // Envoy prints the exhausted retry of a request before the reason of the last attempt; the others, and those of a
+    // TCP connection, stand in the table's order.
+    const uint32_t flags = info.response_flags;
+    const uint32_t retries =
+        info.protocol ? 1u << static_cast<unsigned>(ResponseFlag::upstream_retry_limit_exceeded) : 0u;
+    if (flags & retries) append_flag(ResponseFlag::upstream_retry_limit_exceeded);
+    for (uint32_t rest = flags & ~retries; rest != 0; rest &= rest - 1) {
         append_flag(static_cast<ResponseFlag>(__builtin_ctz(rest)));
     }
     if (out.size() == before) out.push_back('-');
@@ -214,7 +217,7 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
         case LogOperator::response_headers_bytes:
             return append_number(out, info.response_headers_bytes);
         case LogOperator::protocol:
-            return append_text(out, http::name_of(info.protocol));
+            return append_text(out, info.protocol ? http::name_of(*info.protocol) : std::string_view{});
         case LogOperator::upstream_protocol:
             return append_text(out,
                                info.upstream_protocol ? http::name_of(*info.upstream_protocol) : std::string_view{});
@@ -222,10 +225,12 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
             return append_number(out, info.response_code);
         case LogOperator::response_code_details:
             return append_details(out, info.response_code_details, piece.keep_blanks);
+        case LogOperator::connection_termination_details:
+            return append_text(out, info.connection_termination_details);
         case LogOperator::response_flags:
-            return append_flags(out, info.response_flags, &http::short_name_of);
+            return append_flags(out, info, &http::short_name_of);
         case LogOperator::response_flags_long:
-            return append_flags(out, info.response_flags, &http::long_name_of);
+            return append_flags(out, info, &http::long_name_of);
         case LogOperator::duration:
             return append_milliseconds(out, info.start, info.end);
         case LogOperator::request_duration:

@@ -28,6 +28,7 @@ extern const char* const kDefaultAccessLogFormat;
     X(upstream_protocol, "UPSTREAM_PROTOCOL", none)                                                         \
     X(response_code, "RESPONSE_CODE", none)                                                                 \
     X(response_code_details, "RESPONSE_CODE_DETAILS", one)                                                  \
+    X(connection_termination_details, "CONNECTION_TERMINATION_DETAILS", none)                               \
     X(response_flags, "RESPONSE_FLAGS", none)                                                               \
     X(response_flags_long, "RESPONSE_FLAGS_LONG", none)                                                     \
     X(duration, "DURATION", none)                                                                           \

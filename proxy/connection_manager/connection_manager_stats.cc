@@ -8,18 +8,11 @@ HttpStats make_http_stats(stats::Registrar& registrar, const std::string& prefix
     HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_HTTP_STATS)
     return {HEIRLOOM_HTTP_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
 }
-ListenerStats make_listener_stats(stats::Registrar& registrar, const std::string& prefix) {
-    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_STATS)
-    return {HEIRLOOM_LISTENER_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
-}
 ListenerHttpStats make_listener_http_stats(stats::Registrar& registrar, const std::string& prefix) {
     HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_HTTP_STATS)
     return {HEIRLOOM_LISTENER_HTTP_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
 }
-ListenerWorkerStats make_listener_worker_stats(stats::Registrar& registrar, const std::string& prefix) {
-    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_WORKER_STATS)
-    return {HEIRLOOM_LISTENER_WORKER_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
-}
+std::string prefix_of(std::string_view listener_name) { return "listener." + stats::sanitize(listener_name) + "."; }
 
 template <class Stats>
 void count_class(const Stats& stats, uint16_t code) {
@@ -40,14 +33,26 @@ void count_class(const Stats& stats, uint16_t code) {
 
 }  // namespace
 
+ListenerStats make_listener_stats(stats::Registrar& registrar, std::string_view listener_name) {
+    const std::string prefix = prefix_of(listener_name);
+    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_STATS)
+    return {HEIRLOOM_LISTENER_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
+}
+
+ListenerWorkerStats make_listener_worker_stats(stats::Registrar& registrar, std::string_view listener_name,
+                                               std::string_view thread) {
+    const std::string prefix = prefix_of(listener_name) + std::string(thread) + ".";
+    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_WORKER_STATS)
+    return {HEIRLOOM_LISTENER_WORKER_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
+}
+
 ConnectionManagerStats make_connection_manager_stats(stats::Registrar& registrar, std::string_view listener_name,
                                                      std::string_view stat_prefix, std::string_view thread) {
-    const std::string listener = "listener." + stats::sanitize(listener_name) + ".";
     const std::string http = "http." + stats::sanitize(stat_prefix) + ".";
     return {make_http_stats(registrar, http),
-            make_listener_stats(registrar, listener),
-            make_listener_http_stats(registrar, listener + http),
-            make_listener_worker_stats(registrar, listener + std::string(thread) + "."),
+            make_listener_stats(registrar, listener_name),
+            make_listener_http_stats(registrar, prefix_of(listener_name) + http),
+            make_listener_worker_stats(registrar, listener_name, thread),
             registrar.gauge("server.total_connections"),
             http::make_http2_stats(registrar, "http2.")};
 }

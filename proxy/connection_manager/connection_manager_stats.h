@@ -106,6 +106,11 @@ struct ListenerWorkerStats {
     HEIRLOOM_LISTENER_WORKER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
 };
 
+// Of whatever takes connections of the listener. Parameters as below.
+ListenerStats make_listener_stats(stats::Registrar& registrar, std::string_view listener_name);
+ListenerWorkerStats make_listener_worker_stats(stats::Registrar& registrar, std::string_view listener_name,
+                                               std::string_view thread);
+
 // All that one listener counts on one worker.
 struct ConnectionManagerStats {
     HttpStats http;

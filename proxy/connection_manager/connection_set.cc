@@ -6,12 +6,6 @@ namespace {
 
 constexpr size_t kFreeStreams = 256;  // what a burst leaves behind is given back
 
-bool is_any_address(const shm::SocketAddress& address) {
-    if (address.family() == AF_UNIX) return false;
-    const std::string ip = address.ip();
-    return ip == "0.0.0.0" || ip == "::";
-}
-
 }  // namespace
 
 ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move(config)) {
@@ -42,7 +36,7 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     http2_settings_.keepalive = {.interval = http2.keepalive_interval,
                                  .timeout = http2.keepalive_timeout,
                                  .jitter_percent = http2.keepalive_jitter_percent};
-    listens_on_any_ = is_any_address(config_.listen_address);
+    listens_on_any_ = config_.listen_address.is_any();
     wants_peer_ = http.use_remote_address || !config_.access_log.empty();
 }
 

@@ -64,13 +64,14 @@ struct StreamInfo {
     std::optional<Steady> upstream_response_end;
     std::optional<Steady> end;  // last byte out
 
-    Protocol protocol = Protocol::http11;
-    uint16_t response_code = 0;              // 0: nothing was sent
-    uint32_t response_flags = 0;             // bit = ResponseFlag
-    std::string_view response_code_details;  // static text, or in `details_storage`
+    std::optional<Protocol> protocol = Protocol::http11;  // absent: a plain TCP connection
+    uint16_t response_code = 0;                           // 0: nothing was sent
+    uint32_t response_flags = 0;                          // bit = ResponseFlag
+    std::string_view response_code_details;               // static text, or in `details_storage`
     std::string details_storage;
-    uint64_t bytes_received = 0;  // request body
-    uint64_t bytes_sent = 0;      // response body
+    std::string_view connection_termination_details;  // static: why this side ended the connection
+    uint64_t bytes_received = 0;                      // request body
+    uint64_t bytes_sent = 0;                          // response body
     uint64_t request_headers_bytes = 0;
     uint64_t response_headers_bytes = 0;
     uint32_t upstream_attempts = 0;

@@ -173,7 +173,7 @@ void RouterFilter::start_attempt(bool fresh) {
         const milliseconds used = request_complete_ ? since_request() : milliseconds(0);
         tell_timeout(*headers_, *action_, route_timeout_ - used, !context_.config->suppress_envoy_headers);
     }
-    upstream::StreamNeeds needs{fresh, info.protocol, headers_};
+    upstream::StreamNeeds needs{fresh, *info.protocol, headers_};
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
         needs.source = stream_.client_address();
         needs.destination = stream_.local_address();

@@ -21,6 +21,7 @@ namespace heirloom::upstream {
     COUNTER(upstream_cx_http2_total)                      \
     COUNTER(upstream_cx_connect_fail)                     \
     COUNTER(upstream_cx_connect_timeout)                  \
+    COUNTER(upstream_cx_connect_attempts_exceeded)        \
     COUNTER(upstream_cx_idle_timeout)                     \
     COUNTER(upstream_cx_max_requests)                     \
     COUNTER(upstream_cx_max_duration_reached)             \

@@ -31,6 +31,11 @@ void TcpConnection::on_connected() {
     callbacks_->on_connected();
 }
 
+void TcpConnection::on_data() {
+    count_bytes();  // it may last for days
+    callbacks_->on_data();
+}
+
 void TcpConnection::on_closed(network::CloseReason reason) {
     const State before = std::exchange(state_, State::closed);
     const bool connecting = before == State::connecting;

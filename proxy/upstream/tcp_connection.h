@@ -26,7 +26,7 @@ class TcpConnection final : public TcpUpstream, public EndpointConnection {
 
   private:
     enum class State : uint8_t { connecting, connected, closed };
-    void on_data() override { callbacks_->on_data(); }
+    void on_data() override;
     void on_end_of_stream() override { callbacks_->on_end_of_stream(); }
     void on_connected() override;
     void on_closed(network::CloseReason reason) override;

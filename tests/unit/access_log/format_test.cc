@@ -122,6 +122,16 @@ TEST_CASE_FIXTURE(FormatFixture, "flags: the exhausted retry first, then in the 
           "UpstreamRetryLimitExceeded,UpstreamConnectionFailure,DownstreamConnectionTermination");
 }
 
+TEST_CASE_FIXTURE(FormatFixture, "a plain TCP connection") {
+    using http::ResponseFlag;
+    CHECK(print("%CONNECTION_TERMINATION_DETAILS%") == "-");
+    info.protocol.reset();
+    info.set_flag(ResponseFlag::upstream_connection_failure);
+    info.set_flag(ResponseFlag::upstream_retry_limit_exceeded);
+    info.connection_termination_details = "tcp_session_idle_timeout";
+    CHECK(print("%PROTOCOL% %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%") == "- UF,URX tcp_session_idle_timeout");
+}
+
 TEST_CASE_FIXTURE(FormatFixture, "durations") {
     const std::string all =
         "%DURATION% %REQUEST_DURATION% %REQUEST_TX_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%";
