@@ -36,14 +36,22 @@ struct Maker {
     Result<ChainPlan> chain(const config::FilterChainConfig& config, const std::string& listener) {
         ChainPlan plan;
         plan.config = &config;
-        plan.routes = router::RouteTable::compile(config.http);
-        plan.router_stats = router::make_router_stats(registrar, config.http->stat_prefix);
-        Result<LogFiles> files = open_logs(logs, config.http->access_logs);
+        Result<LogFiles> files = open_logs(logs, config.http ? config.http->access_logs : config.tcp->access_logs);
         if (!files) return files.error();
         plan.log_files = std::move(*files);
+        if (config.http) {
+            plan.routes = router::RouteTable::compile(config.http);
+            plan.router_stats = router::make_router_stats(registrar, config.http->stat_prefix);
+        }
         for (uint32_t worker = 0; worker < workers; ++worker) {
-            plan.stats.push_back(connection_manager::make_connection_manager_stats(
-                registrar, listener, config.http->stat_prefix, "worker_" + std::to_string(worker)));
+            const std::string thread = "worker_" + std::to_string(worker);
+            if (config.http) {
+                plan.stats.push_back(connection_manager::make_connection_manager_stats(
+                    registrar, listener, config.http->stat_prefix, thread));
+            } else {
+                plan.tcp_stats.push_back(
+                    tcp_proxy::make_tcp_proxy_stats(registrar, listener, config.tcp->stat_prefix, thread));
+            }
         }
         if (config.tls) plan.tls = contexts.server(config);
         return plan;

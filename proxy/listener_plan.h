@@ -14,6 +14,7 @@
 #include "proxy/listener/listener_stats.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
+#include "proxy/tcp_proxy/tcp_proxy_stats.h"
 #include "proxy/tls_contexts.h"
 
 namespace heirloom::server {
@@ -26,7 +27,8 @@ struct ChainPlan {
     router::RouterStats router_stats;
     LogFiles log_files;
     std::vector<connection_manager::ConnectionManagerStats> stats;  // by worker
-    std::shared_ptr<const tls::ServerContext> tls;                  // null: plain
+    std::vector<tcp_proxy::TcpProxyStats> tcp_stats;  // by worker; then routes and the stats above are none
+    std::shared_ptr<const tls::ServerContext> tls;    // null: plain
 };
 
 struct ListenerPlan {

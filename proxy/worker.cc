@@ -7,12 +7,13 @@
 
 #include "proxy/connection_manager/connection_set.h"
 #include "proxy/router/router.h"
+#include "proxy/tcp_proxy/connection_set.h"
 
 namespace heirloom::server {
 
 // Destroyed from the bottom up: who uses goes before who is used.
 struct Worker::Chain {
-    std::unique_ptr<http::StreamHandlerFactory> router;
+    std::unique_ptr<http::StreamHandlerFactory> router;  // null: plain TCP
     std::unique_ptr<access_log::Logger> log;
     std::unique_ptr<network::ConnectionAcceptor> connections;
 };
@@ -91,25 +92,47 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
 }
 
 std::unique_ptr<Worker::Chain> Worker::make_chain(const ListenerPlan& plan, const ChainPlan& chain) {
+    auto made = std::make_unique<Chain>();
+    const auto& logs = chain.config->http ? chain.config->http->access_logs : chain.config->tcp->access_logs;
+    made->log = std::make_unique<access_log::Logger>(loop_, logs, chain.log_files);
+    if (chain.config->http) {
+        serve_http(*made, plan, chain);
+    } else {
+        serve_tcp(*made, plan, chain);
+    }
+    made->connections->on_change([this](int change) { on_connection_change(change); });
+    return made;
+}
+
+void Worker::serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& chain) {
     const config::ListenerConfig& config = *plan.config;
     const auto& http = chain.config->http;
-    auto made = std::make_unique<Chain>();
-    made->router = router::make_router(http, chain.routes, chain.router_stats, *clusters_);
-    made->log = std::make_unique<access_log::Logger>(loop_, http->access_logs, chain.log_files);
-    made->connections = std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
+    made.router = router::make_router(http, chain.routes, chain.router_stats, *clusters_);
+    made.connections = std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
         .loop = loop_,
         .http = http,
         .stats = chain.stats[index_],
-        .handlers = *made->router,
-        .access_log = *made->log,
+        .handlers = *made.router,
+        .access_log = *made.log,
         .drain = {setting_.drain, plan.inbound(), config.drain_type == config::ListenerConfig::DrainType::modify_only},
         .random = random_,
         .own_address = setting_.own_address,
         .listen_address = plan.socket.bound,
         .buffer_limit_bytes = config.per_connection_buffer_limit_bytes,
         .filter_chain_name = chain.config->name});
-    made->connections->on_change([this](int change) { on_connection_change(change); });
-    return made;
+}
+
+void Worker::serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& chain) {
+    made.connections = std::make_unique<tcp_proxy::ConnectionSet>(
+        tcp_proxy::TcpProxySetting{.loop = loop_,
+                                   .tcp = chain.config->tcp,
+                                   .stats = chain.tcp_stats[index_],
+                                   .clusters = *clusters_,
+                                   .access_log = *made.log,
+                                   .random = random_,
+                                   .listen_address = plan.socket.bound,
+                                   .buffer_limit_bytes = plan.config->per_connection_buffer_limit_bytes,
+                                   .filter_chain_name = chain.config->name});
 }
 
 void Worker::on_connection_change(int change) {

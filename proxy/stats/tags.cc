@@ -120,6 +120,9 @@ TaggedName extract_tags(std::string_view full_name) {
         }
     } else if (rest.starts_with("http.")) {
         take_http_prefix(rest, result.name, result.tags);
+    } else if (take_prefix(rest, "tcp.")) {
+        result.name = "tcp.";
+        if (take_element(rest, element)) result.tags.push_back({"envoy_tcp_prefix", std::string(element)});
     } else if (take_prefix(rest, "listener.")) {
         result.name = "listener.";
         take_listener(rest, result.name, result.tags);

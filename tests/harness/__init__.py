@@ -10,13 +10,14 @@
 from .certificates import Authority, downstream_tls, upstream_tls
 from .client import Client, Response, get, request
 from .config import (access_log, bootstrap, cluster, config, direct, filter_chain, hcm, listener, redirect, route, speaks,
-                     stdout_log, to_yaml, virtual_host, write_config)
+                     stdout_log, tcp_config, tcp_proxy, to_yaml, virtual_host, write_config)
 from . import hpack, http2_frames as h2
 from .http2_client import Http2Client
 from .http2_peer import Http2Peer
 from .peers import Nghttpd, Nginx, OpensslServer
 from .programs import (BUILD, TMP, EchoUpstream, FastUpstream, Load, Program, Proxy, StormClient, Supervisor, binary,
                        validate)
+from .raw_upstream import RawUpstream, capitals
 from .secrets import Volume, move_copy, sds, secret, write_secrets
 from .tls_client import TlsClient, s_client, was_reused
 from .tools import curl, h2load

@@ -114,6 +114,14 @@ def filter_chain(manager=None, match=None, tls=None, **fields):
             'filters': [manager or hcm()], **fields}
 
 
+def tcp_proxy(cluster='up', stat_prefix='tcp', **fields):
+    """The filter. cluster: a name, or {name: weight}."""
+    where = {'cluster': cluster} if isinstance(cluster, str) else {
+        'weighted_clusters': {'clusters': [{'name': name, 'weight': weight} for name, weight in cluster.items()]}}
+    return {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {
+        '@type': EXTENSION + 'filters.network.tcp_proxy.v3.TcpProxy', 'stat_prefix': stat_prefix, **where, **fields}}
+
+
 def listener(manager=None, name='ingress', address='127.0.0.1', port=0, pipe=None, **fields):
     where = {'pipe': {'path': pipe}} if pipe else socket_address(address, port)
     if 'ipv4_compat' in fields:
@@ -129,3 +137,9 @@ def bootstrap(listeners, clusters, admin_port=0, **fields):
 def config(*clusters, routes=(), admin_port=0, **manager):
     """The usual case: one listener `ingress`, all to cluster `up`, fields of the connection manager as keywords."""
     return bootstrap([listener(hcm(*routes, **manager))], list(clusters), admin_port)
+
+
+def tcp_config(*clusters, to='up', tls=None, **fields):
+    """One listener `ingress` with a tcp_proxy; fields of the filter as keywords; tls: transport_socket."""
+    one = {**listener(), 'filter_chains': [filter_chain(tcp_proxy(to, **fields), tls=tls)]}
+    return bootstrap([one], list(clusters))

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be said but is not served yet is refused by name, by --mode validate as at the start: never served otherwise."""
 from harness import *
-from harness.config import EXTENSION
 
-PLAIN = filter_chain(hcm(direct('/', 200)), {'transport_protocol': 'raw_buffer'})
-TCP = {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {
-    '@type': EXTENSION + 'filters.network.tcp_proxy.v3.TcpProxy', 'stat_prefix': 'tcp', 'cluster': 'up'}}
 cases = [
-    (bootstrap([listener(filter_chains=[PLAIN, filter_chain(TCP)])], [cluster('up', 9)]), "listener 'ingress': tcp_proxy is"),
+    (config(cluster('up', 9, **speaks('http2', connection_keepalive={'interval': '30s', 'timeout': '5s'}))),
+     "cluster 'up': connection_keepalive is"),
 ]
 for value, what in cases:
     code, _, err = validate(value)

@@ -21,6 +21,7 @@ TEST_CASE("codes and classes at the end of a name") {
           "cluster.external.upstream_rq_xx envoy_response_code_class=2 envoy_cluster_name=blue");
     CHECK(tagged("http.edge.downstream_rq_5xx") ==
           "http.downstream_rq_xx envoy_response_code_class=5 envoy_http_conn_manager_prefix=edge");
+    CHECK(tagged("tcp.db.downstream_cx_total") == "tcp.downstream_cx_total envoy_tcp_prefix=db");
     CHECK(tagged("cluster.blue.upstream_rq_total") == "cluster.upstream_rq_total envoy_cluster_name=blue");
 }
 
