@@ -172,6 +172,11 @@ int Http2Session::Callbacks::on_stream_close(nghttp2_session* library, int32_t i
     Http2Stream* stream = find(library, id);
     if (!stream) return 0;
     if (session.over()) return 0;
+    if (error_code == NGHTTP2_REFUSED_STREAM && !stream->remote_reset && session.ends_by_error()) {
+        // The library does not begin what it has not begun; the stream is told of the error (fail()).
+        stream->closed = true;
+        return 0;
+    }
     session.stream_closed(*stream, error_code);
     return 0;
 }
@@ -181,8 +186,7 @@ int Http2Session::Callbacks::on_stream_close(nghttp2_session* library, int32_t i
 int Http2Session::Callbacks::on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
     Http2Session& session = of(user_data);
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST || session.over()) return 0;
-    // The connection ends by an error: that is what all its streams are told.
-    if (session.failing_ || !session.failure_.empty()) return 0;
+    if (session.ends_by_error()) return 0;
     // A request that was never begun: the peer has said GOAWAY meanwhile, or the stream was given up here.
     for (Http2Stream* stream = session.first_open_; stream; stream = stream->next) {
         if (stream->id != frame->hd.stream_id) continue;

@@ -79,6 +79,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     int fail_by(std::string_view stat, uint32_t error_code);
     void count_by_name(std::string_view stat) const;
     void check_outbound();
+    bool ends_by_error() const { return failing_ || !failure_.empty(); }
     void fail();
     void sweep();
     // Is a frame on a stream that is not open what RFC 9113 5.1 lets pass? Returns the error to end with, or 0.
