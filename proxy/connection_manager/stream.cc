@@ -163,6 +163,7 @@ void Stream::on_stream_reset(http::StreamReset reason) {
         case http::StreamReset::protocol_error:
             return end_by_client(ResponseFlag::downstream_protocol_error, "http2.violation.of.messaging.rule");
         case http::StreamReset::local:
+        case http::StreamReset::unprocessed:
         case http::StreamReset::connection_terminated:
         case http::StreamReset::connection_failed:
         case http::StreamReset::connection_timeout:

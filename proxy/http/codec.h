@@ -30,9 +30,10 @@ enum class Protocol : uint8_t { http10, http11, http2 };
 std::string_view name_of(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% prints it
 
 enum class StreamReset : uint8_t {
-    local,   // this side gave it up
-    remote,  // RST_STREAM by the peer
-    remote_refused,
+    local,                  // this side gave it up
+    remote,                 // RST_STREAM by the peer
+    remote_refused,         // RST_STREAM, REFUSED_STREAM: the peer has not looked at it
+    unprocessed,            // nor here: it came after the peer's last stream (GOAWAY), or never left
     connection_terminated,  // the connection ended in the middle of it
     connection_failed,      // it was never established
     connection_timeout,
@@ -171,7 +172,7 @@ class ClientCallbacks {
     virtual void on_stream_complete(bool reusable) = 0;
     // The peer broke the protocol; the stream (HTTP/2: each stream) was reset with protocol_error.
     virtual void on_protocol_error() = 0;
-    // HTTP/2: no new stream on this connection. Those that the peer will not serve are reset with remote_refused.
+    // HTTP/2: no new stream on this connection. Those that the peer will not serve are reset: unprocessed.
     virtual void on_goaway() {}
     virtual void on_max_streams_changed() {}  // see ClientCodec::max_streams()
 };

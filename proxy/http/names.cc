@@ -23,6 +23,7 @@ std::string_view name_of(StreamReset reset) {
         case StreamReset::remote:
             return "remote reset";
         case StreamReset::remote_refused:
+        case StreamReset::unprocessed:
             return "remote refused stream reset";
         case StreamReset::connection_terminated:
             return "connection termination";

@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr size_t kReplayBytes = 16 * 1024;
+constexpr uint32_t kMostMoves = 10;
 constexpr size_t kHeldBytes = 64 * 1024;  // while there is no connection yet
 
 bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
@@ -370,24 +371,29 @@ void RouterFilter::finish_response() {
 
 void RouterFilter::on_stream_reset(StreamReset reason) {
     if (reason == StreamReset::remote) cluster_->stats().upstream_rq_rx_reset.add();
-    if (may_repeat(reason) && repeat()) return;
+    if (may_repeat(reason) && repeat(reason)) return;
     fail(reason, {});
 }
 
 bool RouterFilter::may_repeat(StreamReset reason) const {
-    if (response_started_ || attempt_ > 1 || !transport_) return false;
-    if (reason == StreamReset::remote_refused) return replayable_;
+    if (response_started_ || !transport_ || !replayable_) return false;
+    if (reason == StreamReset::unprocessed) return attempt_ <= kMostMoves;
+    if (attempt_ > 1) return false;
+    if (reason == StreamReset::remote_refused) return true;
     if (reason != StreamReset::connection_terminated) return false;
-    if (!transport_->reused() || !transport_->nothing_received() || !replayable_) return false;
+    if (!transport_->reused() || !transport_->nothing_received()) return false;
     return is_idempotent(headers_->get(HeaderId::method)) || transport_->nothing_sent();
 }
 
 // False: the cluster has enough retries under way.
-bool RouterFilter::repeat() {
-    if (!cluster_->take_retry()) {
-        cluster_->stats().upstream_rq_retry_overflow.add();
-        stream_.info().set_flag(ResponseFlag::upstream_overflow);
-        return false;
+bool RouterFilter::repeat(StreamReset reason) {
+    if (reason != StreamReset::unprocessed) {
+        if (!cluster_->take_retry()) {
+            cluster_->stats().upstream_rq_retry_overflow.add();
+            stream_.info().set_flag(ResponseFlag::upstream_overflow);
+            return false;
+        }
+        holds_retry_ = true;
     }
     retrying_ = true;
     leave_upstream();
@@ -396,13 +402,13 @@ bool RouterFilter::repeat() {
         held_.clear();
         held_.move_from(replay_);
     }
-    replayable_ = false;
-    start_attempt(true);
+    start_attempt(reason != StreamReset::remote_refused);
     return true;
 }
 
 void RouterFilter::end_retry() {
-    if (std::exchange(retrying_, false)) cluster_->give_back_retry();
+    retrying_ = false;
+    if (std::exchange(holds_retry_, false)) cluster_->give_back_retry();
 }
 
 void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) {

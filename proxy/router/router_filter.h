@@ -9,12 +9,16 @@
 // A tunnel (http/codec.h) is a request whose body is held until the upstream has accepted it; from then on each side
 // ends by itself and the route timeout, which ran for the handshake, does not apply.
 //
-// One retry is made without being configured, because only this proxy can know that it is safe, if what was sent of the
-// body is still at hand (kReplayBytes) and on a fresh connection:
-//   - a connection from the pool was closed by the upstream before it answered anything (typically its idle timeout, at
-//     the moment of our request), and the method is idempotent (RFC 9110 9.2.2) or nothing had reached the socket
-//   - the upstream said that it has not looked at the request: REFUSED_STREAM, or GOAWAY with a smaller stream id
-// The cluster's max_retries bounds how many there are at a time.
+// Without being configured a request is repeated where only this proxy can know that it is safe, if what was sent of
+// the body is still at hand (kReplayBytes), and but for the second kind on a fresh connection:
+//   - once, when a connection from the pool was closed by the upstream before it answered anything (typically its idle
+//     timeout, at the moment of our request), and the method is idempotent (RFC 9110 9.2.2) or nothing had reached the
+//     socket
+//   - once, when the upstream said that it has not looked at the request (REFUSED_STREAM)
+//   - up to kMostMoves times, when the request crossed the GOAWAY of an orderly end: servers end a connection after so
+//     many requests, under all that are on their way
+// The cluster's max_retries bounds how many of the first two there are at a time. It protects an upstream that has
+// trouble; the third kind is no trouble, and costs the upstream nothing.
 #pragma once
 
 #include <memory>
@@ -77,7 +81,7 @@ class RouterFilter final : public http::StreamHandler,
     void remember(const network::Buffer& data);
     void complete_request();
     bool may_repeat(http::StreamReset reason) const;
-    bool repeat();
+    bool repeat(http::StreamReset reason);
     void end_retry();
     void finish_response();
     void fail(http::StreamReset reason, std::string_view transport_failure);
@@ -109,8 +113,9 @@ class RouterFilter final : public http::StreamHandler,
     uint32_t request_pauses_ = 0;
     bool request_complete_ = false;
     bool response_started_ = false;
-    bool replayable_ = true;       // replay_ holds all that was sent of the body
-    bool retrying_ = false;        // holds a unit of the cluster's max_retries
+    bool replayable_ = true;  // replay_ holds all that was sent of the body
+    bool retrying_ = false;
+    bool holds_retry_ = false;     // a unit of the cluster's max_retries
     bool holding_ = false;         // held_ is full: the client waits
     bool response_ended_ = false;  // of an open tunnel whose other side goes on
     bool done_ = false;            // nothing more is expected from upstream

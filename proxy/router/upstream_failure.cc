@@ -16,6 +16,7 @@ ResponseFlag flag_of(StreamReset reason) {
             return ResponseFlag::local_reset;
         case StreamReset::remote:
         case StreamReset::remote_refused:
+        case StreamReset::unprocessed:
             return ResponseFlag::upstream_remote_reset;
         case StreamReset::connection_terminated:
             return ResponseFlag::upstream_connection_termination;

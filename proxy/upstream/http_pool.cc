@@ -20,26 +20,37 @@ HttpPool::~HttpPool() = default;
 Acquired HttpPool::acquire(http::ResponseDecoder& decoder, PoolCallbacks& callbacks, bool fresh) {
     PoolContext& context = endpoint_.context();
     Acquired result;
-    PooledConnection* const available = fresh ? nullptr : available_.front();
-    // One that has just failed tells its streams before it tells us.
-    if (available && available->has_room()) {
-        if (!context.requests.try_take()) {
-            context.stats.upstream_rq_active_overflow.add();
-            result.failure = StreamReset::overflow;
-            return result;
-        }
-        return attach(*available, decoder);
-    }
+    if (!fresh && has_available()) return take_available(decoder);
     if (!context.pending.try_take()) {
         context.stats.upstream_rq_pending_overflow.add();
         result.failure = StreamReset::overflow;
         return result;
     }
-    auto* const request = new PendingRequest(*this, decoder, callbacks);
-    pending_.push_back(*request);
+    auto* const request = new PendingRequest(*this, decoder, callbacks, fresh);
+    list_of(*request).push_back(*request);
     endpoint_.count_pending();
     connect_for_pending();
+    if (fresh && none_comes() && has_available()) {
+        // There may be no more connections: better an old one than none.
+        take_off(*request);
+        delete request;
+        return take_available(decoder);
+    }
     result.ticket = request;
+    return result;
+}
+
+bool HttpPool::has_available() const {
+    // One that has just failed tells its streams before it tells us.
+    return available_.front() && available_.front()->has_room();
+}
+
+Acquired HttpPool::take_available(http::ResponseDecoder& decoder) {
+    PoolContext& context = endpoint_.context();
+    if (context.requests.try_take()) return attach(*available_.front(), decoder);
+    context.stats.upstream_rq_active_overflow.add();
+    Acquired result;
+    result.failure = StreamReset::overflow;
     return result;
 }
 
@@ -59,12 +70,12 @@ void HttpPool::expect_streams(size_t at_once) {
 
 // How many requests the connections that are being made will take.
 size_t HttpPool::expected_requests() const {
-    if (streams_per_connection_ == 0) return connecting_ == 0 ? 0 : pending_.size();
+    if (streams_per_connection_ == 0) return connecting_ == 0 ? 0 : waiting();
     return connecting_ * streams_per_connection_;
 }
 
 void HttpPool::connect_for_pending() {
-    if (settling_ > 0 || pending_.size() <= expected_requests()) return;
+    if (settling_ > 0 || waiting() <= expected_requests()) return;
     PoolContext& context = endpoint_.context();
     bool counted = context.connections.try_take();
     if (!counted && endpoint_.close_one_idle(*this)) counted = context.connections.try_take();
@@ -82,39 +93,48 @@ void HttpPool::connect_for_pending() {
 void HttpPool::on_connected(PooledConnection& connection) {
     --connecting_;
     set_settling(connection, connection.protocol() == http::Protocol::http2);
-    on_room_changed(connection);
+    on_room_changed(connection, true);
     endpoint_.report_if_finished();
 }
 
 void HttpPool::on_settings(PooledConnection& connection) {
+    const bool made_now = connection.settling;
     set_settling(connection, false);
-    on_room_changed(connection);
+    on_room_changed(connection, made_now);
 }
 
 void HttpPool::on_connection_available(PooledConnection& connection) {
-    serve_or_keep(connection);
+    serve_or_keep(connection, false);
     endpoint_.report_if_finished();
 }
 
-void HttpPool::on_room_changed(PooledConnection& connection) {
+void HttpPool::on_room_changed(PooledConnection& connection, bool made_now) {
     if (connection.protocol() != http::Protocol::http2) {
         expect_streams(1);
-    } else if (const size_t streams = connection.max_streams(); streams > 0) {
+    } else if (const size_t streams = connection.max_streams(); streams > 0 && !connection.settling) {
+        told_streams_ = streams;
         expect_streams(streams);
     }
-    serve_or_keep(connection);
+    serve_or_keep(connection, made_now);
     // The handshake may have told that more connections are needed than one.
-    while (pending_.size() > expected_requests()) {
+    while (waiting() > expected_requests()) {
         const uint32_t making = connecting_;
         connect_for_pending();
         if (connecting_ == making) break;
     }
 }
 
-void HttpPool::serve_or_keep(PooledConnection& connection) {
+HttpPool::PendingRequest* HttpPool::next_pending(bool made_now) const {
+    PendingRequest* const repeated = repeated_.front();
+    // Without a connection that is being made there is nothing to wait for: the limit is reached.
+    if (repeated && (made_now || none_comes())) return repeated;
+    return pending_.front();
+}
+
+void HttpPool::serve_or_keep(PooledConnection& connection, bool made_now) {
     PoolContext& context = endpoint_.context();
     while (connection.has_room()) {
-        PendingRequest* const first = pending_.front();
+        PendingRequest* const first = next_pending(made_now);
         if (!first) break;
         const std::unique_ptr<PendingRequest> request(first);
         take_off(*request);
@@ -169,7 +189,7 @@ void HttpPool::on_connection_closed(PooledConnection& connection, bool was_conne
 }
 
 void HttpPool::take_off(PendingRequest& request) {
-    pending_.remove(request);
+    list_of(request).remove(request);
     endpoint_.uncount_pending();
 }
 
@@ -183,8 +203,8 @@ void HttpPool::PendingRequest::cancel() {
 
 void HttpPool::fail_pending(StreamReset reason, std::string_view transport_failure) {
     // Those that wait now; a callback may cancel others and may ask again.
-    for (size_t left = pending_.size(); left > 0 && !pending_.empty(); --left) {
-        const std::unique_ptr<PendingRequest> request(pending_.front());
+    for (size_t left = waiting(); left > 0 && waiting() > 0; --left) {
+        const std::unique_ptr<PendingRequest> request(repeated_.empty() ? pending_.front() : repeated_.front());
         take_off(*request);
         endpoint_.context().stats.upstream_rq_pending_failure_eject.add();
         request->callbacks.on_pool_failure(reason, transport_failure);

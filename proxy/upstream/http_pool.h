@@ -7,7 +7,7 @@
 // it allows.
 //
 // A request that finds no room waits here while a new connection is made; a connection that ends a request meanwhile
-// takes it over.
+// takes it over. A repetition waits for the new one: those that are there may end as the one did that it comes from.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ class HttpPool final : public network::Deferred {
     HttpPool(EndpointPools& endpoint, PoolProtocol protocol, TransportOptions options);
     ~HttpPool() override;
 
-    // `fresh`: not on a connection that has been idle.
+    // `fresh`: a repetition, not for a connection that is there.
     Acquired acquire(http::ResponseDecoder& decoder, PoolCallbacks& callbacks, bool fresh);
     void close_idle();
     // True: there was one, and it was closed.
@@ -39,7 +39,10 @@ class HttpPool final : public network::Deferred {
     // The cluster ends: everything is closed, what waits fails.
     void shut_down();
 
-    bool empty() const { return all_.empty() && pending_.empty(); }
+    // How many requests a connection may take before its peer has told how many it allows: as many as the one before it
+    // did, or a few. What it would refuse could not all be repeated.
+    size_t blind_streams() const { return told_streams_ != 0 ? told_streams_ : kBlindStreams; }
+    bool empty() const { return all_.empty() && waiting() == 0; }
     PoolProtocol protocol() const { return protocol_; }
     const TransportOptions& options() const { return options_; }
     EndpointPools& endpoint_pools() { return endpoint_; }
@@ -48,12 +51,13 @@ class HttpPool final : public network::Deferred {
     friend class PooledConnection;
     class PendingRequest final : public PoolTicket, public ThreadPooled<PendingRequest> {
       public:
-        PendingRequest(HttpPool& in, http::ResponseDecoder& to, PoolCallbacks& notified)
-            : pool(in), decoder(to), callbacks(notified) {}
+        PendingRequest(HttpPool& in, http::ResponseDecoder& to, PoolCallbacks& notified, bool repeated)
+            : pool(in), decoder(to), callbacks(notified), fresh(repeated) {}
         void cancel() override;
         HttpPool& pool;
         http::ResponseDecoder& decoder;
         PoolCallbacks& callbacks;
+        const bool fresh;
         ListHook<PendingRequest> hook;
     };
     using PendingList = IntrusiveList<PendingRequest, &PendingRequest::hook>;
@@ -62,16 +66,25 @@ class HttpPool final : public network::Deferred {
     void on_connected(PooledConnection& connection);
     void on_connection_available(PooledConnection& connection);
     void on_settings(PooledConnection& connection);
-    void on_room_changed(PooledConnection& connection);
+    void on_room_changed(PooledConnection& connection, bool made_now);
     void on_connection_drains(PooledConnection& connection);
     void on_connection_closed(PooledConnection& connection, bool was_connecting, network::CloseReason reason);
 
+    size_t waiting() const { return pending_.size() + repeated_.size(); }
+    PendingList& list_of(const PendingRequest& request) { return request.fresh ? repeated_ : pending_; }
+    // No connection is being made.
+    bool none_comes() const { return connecting_ == 0 && settling_ == 0; }
+    // Who is next on a connection; null: nobody. `made_now`: it has just been made.
+    PendingRequest* next_pending(bool made_now) const;
     void connect_for_pending();
     void expect_streams(size_t at_once);
     size_t expected_requests() const;
-    void serve_or_keep(PooledConnection& connection);
+    void serve_or_keep(PooledConnection& connection, bool made_now);
     void set_available(PooledConnection& connection, bool wanted);
     void set_settling(PooledConnection& connection, bool wanted);
+    bool has_available() const;
+    // REQUIRES: has_available().
+    Acquired take_available(http::ResponseDecoder& decoder);
     Acquired attach(PooledConnection& connection, http::ResponseDecoder& decoder);
     void take_off(PendingRequest& request);
     void fail_pending(http::StreamReset reason, std::string_view transport_failure);
@@ -82,8 +95,11 @@ class HttpPool final : public network::Deferred {
     IntrusiveList<PooledConnection, &PooledConnection::pool_hook> all_;
     IntrusiveList<PooledConnection, &PooledConnection::available_hook> available_;  // last used first
     PendingList pending_;
+    PendingList repeated_;  // fresh
     uint32_t connecting_ = 0;
     uint32_t settling_ = 0;
+    static constexpr size_t kBlindStreams = 4;
+    size_t told_streams_ = 0;            // by the last peer; 0: none has yet
     size_t streams_per_connection_ = 0;  // that a new connection is expected to take; 0: nobody knows yet
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/pooled_connection.h"
 
+#include <algorithm>
+
 #include "proxy/http/http1_codec.h"
 #include "proxy/http/http2_codec.h"
 #include "proxy/upstream/endpoint_pools.h"
@@ -58,6 +60,11 @@ PooledConnection::PooledConnection(HttpPool& pool, bool counted)
 }
 
 PooledConnection::~PooledConnection() = default;
+
+size_t PooledConnection::room() const {
+    const size_t allowed = codec_->max_streams();
+    return settling ? std::min(allowed, pool_.blind_streams()) : allowed;
+}
 
 void PooledConnection::connect() { start_connecting(pool_.options(), alpn_of(pool_.protocol())); }
 

@@ -30,8 +30,8 @@ class PooledConnection final : public network::Deferred,
     // Starts to connect; the pool hears of the outcome later.
     void connect();
     bool has_room() const {
-        return state_ == State::open && (protocol_ == http::Protocol::http2 ? requests_running_ < codec_->max_streams()
-                                                                            : requests_running_ == 0);
+        return state_ == State::open &&
+               (protocol_ == http::Protocol::http2 ? requests_running_ < room() : requests_running_ == 0);
     }
     // REQUIRES: has_room().
     http::RequestEncoder& attach(http::ResponseDecoder& decoder);
@@ -81,6 +81,7 @@ class PooledConnection final : public network::Deferred,
     void on_goaway() override;
     void on_max_streams_changed() override;
 
+    size_t room() const;
     void make_codec();
     void finish_requests(size_t still_running);
     static void on_idle_timeout(void* self);

@@ -79,7 +79,9 @@ struct RefusedFixture : RouterFixture {
         streams.clear();
         factory.reset();
     }
-    void refuse(size_t index) { scripted->streams.at(index)->decoder.on_stream_reset(StreamReset::remote_refused); }
+    void refuse(size_t index, StreamReset how = StreamReset::remote_refused) {
+        scripted->streams.at(index)->decoder.on_stream_reset(how);
+    }
     std::unique_ptr<ScriptedCluster> scripted;
 };
 
@@ -91,7 +93,7 @@ TEST_CASE_FIXTURE(RefusedFixture, "a refused stream is asked once more, whatever
     client.body("one", false);
     refuse(0);
     REQUIRE(scripted->streams.size() == 2);
-    CHECK(scripted->fresh);
+    CHECK_FALSE(scripted->fresh);  // nothing is wrong with the connection
     CHECK(scripted->streams[1]->body == "one");
     client.body("two", true);
     CHECK(scripted->streams[1]->body == "onetwo");
@@ -114,6 +116,38 @@ TEST_CASE_FIXTURE(RefusedFixture, "refused again") {
     CHECK(client.text.ends_with("retried and the latest reset reason: remote refused stream reset"));
     CHECK(client.flag(ResponseFlag::upstream_remote_reset));
     CHECK(client.details() == "upstream_reset_before_response_started{remote_refused_stream_reset}");
+}
+
+TEST_CASE_FIXTURE(RefusedFixture,
+                  "requests that cross the end of a connection are all moved, whatever max_retries is") {
+    std::vector<RecordedStream*> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(&stream());
+        clients.back()->request("POST", "/", false);
+        clients.back()->body("text", true);
+    }
+    for (size_t i = 0; i < 60; ++i) refuse(i, StreamReset::unprocessed);
+    REQUIRE(scripted->streams.size() == 80);
+    CHECK(scripted->fresh);
+    http::HeaderMap answer;
+    answer.add_copy(http::HeaderId::status, "200");
+    for (size_t i = 60; i < 80; ++i) {
+        CHECK(scripted->streams[i]->body == "text");
+        CHECK(scripted->streams[i]->ended);
+        scripted->streams[i]->decoder.on_response_headers(answer, true);
+    }
+    for (RecordedStream* client : clients) CHECK(client->status == "200");
+    CHECK(stat("upstream_rq_retry") == 60);
+    CHECK(stat("upstream_rq_retry_success") == 20);
+    CHECK(stat("upstream_rq_retry_overflow") == 0);
+}
+
+TEST_CASE_FIXTURE(RefusedFixture, "not moved for ever") {
+    RecordedStream& client = stream();
+    client.request("GET", "/");
+    for (size_t i = 0; i < 11; ++i) refuse(i, StreamReset::unprocessed);
+    CHECK(scripted->streams.size() == 11);
+    CHECK(client.status == "503");
 }
 
 TEST_CASE_FIXTURE(RefusedFixture, "not when too much of the body is gone") {

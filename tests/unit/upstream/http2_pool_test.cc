@@ -168,6 +168,37 @@ TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: a crowd waits for what the peer all
     CHECK(stat("http2.stream_refused_errors") == 0);
 }
 
+TEST_CASE_FIXTURE(Http2PoolFixture,
+                  "HTTP/2: a repetition waits for a new connection, and where there can be none takes what is there") {
+    auto with = http2_cluster();
+    SUBCASE("room for one more") {
+        WorkerCluster& up = open(with);
+        Request first, repetition, next;
+        first.ask(up);
+        wait_requests(1);
+        repetition.ask(up, {.fresh = true});
+        CHECK(repetition.ticket != nullptr);
+        next.ask(up);
+        CHECK(next.ticket == nullptr);
+        wait_requests(3);
+        CHECK(upstream.peers.size() == 2);
+        CHECK(upstream.peer(0).streams.size() == 2);
+    }
+    SUBCASE("no room") {
+        with.max_connections = 1;
+        WorkerCluster& up = open(with);
+        Request first, repetition;
+        first.ask(up);
+        wait_requests(1);
+        run_for(std::chrono::milliseconds(20));  // the peer's SETTINGS arrive
+        repetition.ask(up, {.fresh = true});
+        CHECK(repetition.ticket == nullptr);
+        wait_requests(2);
+        CHECK(upstream.peers.size() == 1);
+    }
+    CHECK(gauge("cluster.up.upstream_rq_pending_active") == 0);
+}
+
 TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: our own limit of streams holds too") {
     auto with = http2_cluster();
     with.http2.max_concurrent_streams = 1;
