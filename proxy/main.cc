@@ -5,7 +5,6 @@
 #include "proxy/config/bootstrap_loader.h"
 #include "proxy/logging.h"
 #include "proxy/options.h"
-#include "proxy/served.h"
 #include "proxy/server.h"
 
 namespace {
@@ -26,9 +25,7 @@ int validate(const Options& options) {
         SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, snapshot.error().text);
         return 1;
     }
-    heirloom::Status usable = heirloom::server::check_served(**snapshot);
-    if (usable) usable = heirloom::server::TlsContexts::check(**snapshot);
-    if (!usable) {
+    if (const heirloom::Status usable = heirloom::server::TlsContexts::check(**snapshot); !usable) {
         SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, usable.error().text);
         return 1;
     }

@@ -10,7 +10,6 @@
 #include "proxy/config/bootstrap_loader.h"
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/logging.h"
-#include "proxy/served.h"
 #include "shm/version.h"
 
 namespace heirloom::server {
@@ -119,7 +118,6 @@ Status Server::load() {
                                             .service_cluster = options_.service_cluster,
                                             .service_zone = options_.service_zone});
     if (!snapshot) return snapshot.error();
-    if (const Status served = check_served(**snapshot); !served) return served;
     snapshot_ = std::move(*snapshot);
     for (const std::string& warning : snapshot_->warnings) SPDLOG_LOGGER_WARN(log_of("config"), "{}", warning);
     stats_.static_unknown_fields.add(snapshot_->unknown_fields);

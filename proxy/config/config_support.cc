@@ -33,9 +33,6 @@ Further limits, each with its own message: a filter chain has exactly one filter
 the only HTTP filter is the router; proxy_protocol stands before tls_inspector; the body of a direct response has at most
 4096 bytes.
 
-**Read and checked, but not served by this version**: `connection_keepalive` of clusters. A configuration that asks for
-it is refused by name, by `--mode validate` as at the start.
-
 `auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
 certificate for it all the same. `sni` is sent as it is written.
 

@@ -42,6 +42,10 @@ http::Http2Settings http2_settings(const config::ClusterConfig& config) {
     settings.max_inbound_priority_frames_per_stream = from.max_inbound_priority_frames_per_stream;
     settings.max_inbound_window_update_frames_per_data_frame_sent =
         from.max_inbound_window_update_frames_per_data_frame_sent;
+    settings.keepalive = {.interval = from.keepalive_interval,
+                          .timeout = from.keepalive_timeout,
+                          .jitter_percent = from.keepalive_jitter_percent,
+                          .idle_interval = from.keepalive_idle_interval};
     settings.secure = config.tls != nullptr;
     settings.stream_buffer_bytes = std::min(settings.stream_buffer_bytes, config.per_connection_buffer_limit_bytes);
     return settings;
@@ -88,7 +92,10 @@ void PooledConnection::rest() {
     if (context.config.idle_timeout.count() > 0) idle_timer_.arm(context.loop.timers(), context.config.idle_timeout);
 }
 
-void PooledConnection::close() { connection_->close(); }
+void PooledConnection::close() {
+    ended_here_ = true;
+    connection_->close();
+}
 
 void PooledConnection::drain() {
     if (state_ != State::open) return;
@@ -183,8 +190,8 @@ void PooledConnection::on_closed(network::CloseReason reason) {
     finish_requests(0);
     pool_.on_connection_closed(*this, before == State::connecting, reason);
     if (codec_) {
-        codec_->on_connection_closed(reason == network::CloseReason::local ? http::StreamReset::local
-                                                                           : http::StreamReset::connection_terminated);
+        // Closed below, it is the connection that failed: its peer no longer answered.
+        codec_->on_connection_closed(ended_here_ ? http::StreamReset::local : http::StreamReset::connection_terminated);
     }
 }
 

@@ -96,6 +96,7 @@ class PooledConnection final : public network::Deferred,
     uint64_t sent_before_ = 0;  // bytes on the socket before the current request
     uint64_t received_before_ = 0;
     State state_ = State::connecting;
+    bool ended_here_ = false;  // by the pool
     http::Protocol protocol_ = http::Protocol::http11;
 };
 
