@@ -86,11 +86,6 @@ void read_filter_chains(const Listener& message, const Path& path, ListenerConfi
     } else if (config.filter_chains.empty()) {
         context.problems.error(chains, "no filter chains specified");
     }
-    const FilterChainConfig* first = config.default_filter_chain ? &*config.default_filter_chain : nullptr;
-    if (!config.filter_chains.empty()) first = &config.filter_chains.front();
-    if (first == nullptr) return;
-    config.filter_chain_name = first->name;
-    config.http = first->http;
 }
 
 void read_socket_options(const Listener& message, const Path& path, ListenerConfig& config, Problems& problems) {

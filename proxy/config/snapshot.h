@@ -219,9 +219,6 @@ struct ListenerConfig {
     uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
     enum class Direction { unspecified, inbound, outbound } traffic_direction = Direction::unspecified;
     enum class DrainType { standard, modify_only } drain_type = DrainType::standard;
-    // Of the first filter chain; goes when everybody reads `filter_chains`.
-    std::string filter_chain_name;
-    std::shared_ptr<const HttpConnectionManagerConfig> http;
 };
 
 // --- clusters

@@ -73,10 +73,8 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_cx_total)                               \
     COUNTER(downstream_cx_destroy)                             \
     COUNTER(downstream_cx_transport_socket_connect_timeout)    \
-    COUNTER(downstream_accept_paused)                          \
     GAUGE(downstream_cx_active)                                \
-    HISTOGRAM(downstream_cx_length_ms)                         \
-    HISTOGRAM(connections_accepted_per_socket_event)
+    HISTOGRAM(downstream_cx_length_ms)
 
 // `listener.<address>.http.<stat_prefix>.`
 #define HEIRLOOM_LISTENER_HTTP_STATS(COUNTER, GAUGE, HISTOGRAM) \

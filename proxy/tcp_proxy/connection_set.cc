@@ -19,10 +19,14 @@ void ConnectionSet::accept(network::AcceptedConnection accepted) {
     if (on_change_) on_change_(1);
 }
 
-void ConnectionSet::close_now() {
+void ConnectionSet::cut() { finish_all(Tunnel::kLinger); }
+
+void ConnectionSet::close_now() { finish_all(std::chrono::milliseconds(0)); }
+
+void ConnectionSet::finish_all(std::chrono::milliseconds linger) {
     for (Tunnel* tunnel = tunnels_.front(); tunnel;) {
         Tunnel* const next = tunnels_.next(*tunnel);
-        tunnel->close_now();
+        tunnel->finish(linger);
         tunnel = next;
     }
 }

@@ -44,10 +44,11 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     void on_change(std::function<void(int)> callback) override { on_change_ = std::move(callback); }
 
     // Nothing can be told inside of bytes that only the two ends understand, and nobody here knows whether a silent
-    // tunnel is idle: they go on until close_now(), as in Envoy.
+    // tunnel is idle: they go on until cut(), as in Envoy.
     void announce_drain() override {}
     void announce_close() override {}
     void close_idle() override {}
+    void cut() override;
     // What is buffered is sent as far as the sockets take it by the end of the iteration, then both ends get a FIN; the
     // tunnels are gone by then, but for those whose peer takes nothing: these stay until the destructor.
     void close_now() override;
@@ -64,6 +65,8 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     void remove(Tunnel& tunnel);
 
   private:
+    void finish_all(std::chrono::milliseconds linger);
+
     TcpProxySetting setting_;
     ClusterChoice choice_;
     const bool listens_on_any_;

@@ -10,14 +10,6 @@ using network::CloseReason;
 using network::Connection;
 using std::chrono::milliseconds;
 
-namespace {
-
-// How long a client that was told the end may take to finish its side: until then what it sends is not answered by a
-// reset, which could overtake the last bytes.
-constexpr milliseconds kLinger{1000};
-
-}  // namespace
-
 Tunnel::Tunnel(ConnectionSet& set, network::AcceptedConnection accepted)
     : set_(set), downstream_(set.setting().loop, std::move(accepted.fd), *this) {
     if (set.logs()) downstream_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
@@ -210,10 +202,10 @@ void Tunnel::close_downstream() {
     downstream_.close_after_flush(kLinger);
 }
 
-void Tunnel::close_now() {
+void Tunnel::finish(milliseconds linger) {
     if (!downstream_gone_) {
         end_ = set_.setting().loop.now();
-        downstream_.close_after_flush(milliseconds(0));
+        downstream_.close_after_flush(linger);
     }
     if (upstream_state_ == Upstream::open) {
         upstream_state_ = Upstream::closing;

@@ -32,12 +32,17 @@ class Tunnel final : public network::ConnectionCallbacks,
                      public network::Deferred,
                      public upstream::ThreadPooled<Tunnel> {
   public:
+    // How long a client that was told the end may take to finish its side: until then what it sends is not answered by
+    // a reset, which could overtake the last bytes.
+    static constexpr std::chrono::milliseconds kLinger{1000};
+
     Tunnel(ConnectionSet& set, network::AcceptedConnection accepted);
 
     // False: the loop takes no more descriptors; nothing was counted. Never ends the tunnel before it returns.
     bool start();
-    // Sends what is buffered, then FIN both ways; the end comes from the loop.
-    void close_now();
+    // Sends what is buffered, then FIN both ways; the end comes from the loop. `linger`: how long a client that goes on
+    // sending is not answered by a reset.
+    void finish(std::chrono::milliseconds linger);
     // The end is here when this returns.
     void cut();
 

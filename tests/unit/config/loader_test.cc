@@ -86,8 +86,8 @@ TEST_CASE("all fields reach the snapshot: listener and connection manager") {
     CHECK(listener.backlog == 512);
     CHECK(listener.traffic_direction == ListenerConfig::Direction::inbound);
     CHECK_FALSE(listener.enable_reuse_port);
-    CHECK(listener.filter_chain_name == "only");
-    const HttpConnectionManagerConfig& http = *listener.http;
+    CHECK(listener.filter_chains.at(0).name == "only");
+    const HttpConnectionManagerConfig& http = *listener.filter_chains.at(0).http;
     CHECK(http.stat_prefix == "fruit_http");
     CHECK(http.server_name == "orchard");
     CHECK(http.server_header == HttpConnectionManagerConfig::ServerHeader::append_if_absent);
@@ -124,7 +124,7 @@ TEST_CASE("all fields reach the snapshot: listener and connection manager") {
 
 TEST_CASE("all fields reach the snapshot: routes and clusters") {
     const auto snapshot = load_valid("full.yaml");
-    const RouteTableConfig& table = snapshot->listeners.at(0).http->routes;
+    const RouteTableConfig& table = snapshot->listeners.at(0).filter_chains.at(0).http->routes;
     CHECK(table.name == "paths");
     REQUIRE(table.virtual_hosts.size() == 2);
     const auto& routes = table.virtual_hosts[0].routes;
@@ -188,8 +188,8 @@ TEST_CASE("what Envoy takes and YAML allows is taken, with warnings where it is 
     CHECK(listener.configured_name.empty());
     CHECK(listener.name.size() == 36);
     CHECK(listener.name[14] == '4');
-    CHECK_FALSE(listener.http->generate_request_id);
-    CHECK(listener.http->access_logs.at(0).sink == AccessLogConfig::Sink::standard_output);
+    CHECK_FALSE(listener.filter_chains.at(0).http->generate_request_id);
+    CHECK(listener.filter_chains.at(0).http->access_logs.at(0).sink == AccessLogConfig::Sink::standard_output);
     const ClusterConfig& one = snapshot->clusters.at(0);
     CHECK(one.type == ClusterConfig::Type::strict_dns);
     CHECK(one.connect_timeout == 2s);
@@ -273,7 +273,7 @@ TEST_CASE("unknown fields may be allowed, unknown types not") {
 
 TEST_CASE("upgrades, CONNECT and the duration of streams") {
     const auto snapshot = load_valid("tunnels.yaml");
-    const HttpConnectionManagerConfig& http = *snapshot->listeners.at(0).http;
+    const HttpConnectionManagerConfig& http = *snapshot->listeners.at(0).filter_chains.at(0).http;
     CHECK(http.max_stream_duration == 90s);
     REQUIRE(http.upgrades.size() == 2);
     CHECK(http.upgrades[0].type == "websocket");

@@ -169,6 +169,26 @@ TEST_CASE_FIXTURE(TunnelFixture, "unread input does not turn close_now into a re
     CHECK_FALSE(far.reset);
 }
 
+TEST_CASE_FIXTURE(TunnelFixture,
+                  "a client that goes on sending when its tunnel is cut gets the rest and a FIN, no reset") {
+    Server server;
+    add({server.address()});
+    auto [client, far] = tunnel(server);
+    far.send("the last words");
+    REQUIRE(run_until([&] { return client.has("the last words"); }));
+    loop->post([&] { set->cut(); });
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    REQUIRE(run_until([&] { return far.at_end(); }));
+    CHECK(client.send("I did not know") > 0);
+    run_for(milliseconds(20));
+    CHECK(client.send("yet") > 0);
+    CHECK_FALSE(client.at_reset());
+    CHECK(set->size() == 1);
+    client.finish();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    CHECK_FALSE(client.at_reset());
+}
+
 TEST_CASE_FIXTURE(TunnelFixture, "the access log has a line at the end") {
     Server server;
     auto with = upstream::cluster_of("up", {server.address()});
