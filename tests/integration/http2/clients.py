@@ -6,7 +6,8 @@ import subprocess
 from harness import *
 
 upstream = FastUpstream()
-proxy = Proxy(config(cluster('up', upstream.port)))
+patient = Upstream(answer(b'b' * 1000000))  # reads all of a request first: curl 7.88 loses the rest of an answer that overtakes its upload
+proxy = Proxy(config(cluster('up', upstream.port), cluster('patient', patient.port), routes=[route('/upload', 'patient'), route()]))
 url = f'http://127.0.0.1:{proxy.port}'
 body = f'{TMP}/body'
 with open(body, 'wb') as file:
@@ -25,7 +26,7 @@ def load(*options, path, requests):
     expect([int(one) for one in seen.groups()], [requests] * 4 + [0] * 3, text)
 
 
-expect(len(run('curl', '-sS', '--http2-prior-knowledge', '-d', f'@{body}', f'{url}/bytes/1000000')), 1000000)
+expect(len(run('curl', '-sS', '--http2-prior-knowledge', '-d', f'@{body}', f'{url}/upload')), 1000000)
 expect(run('nghttp', f'{url}/bytes/1', f'{url}/bytes/1?', f'{url}/bytes/1?2'), b'a' * 3)
 load('-c', '10', '-m', '100', path='/bytes/10', requests=20000)
 load('-c', '4', '-m', '50', '-d', body, path='/bytes/50000', requests=1000)
