@@ -6,6 +6,18 @@
 #include <sys/un.h>
 
 namespace heirloom::supervisor {
+namespace {
+
+// Messages of which only the newest counts: "STATUS=" or "WATCHDOG=" when `state` is that and nothing else.
+std::string_view replaceable_kind(std::string_view state) {
+    if (state.find('\n') != std::string_view::npos) return {};
+    for (const std::string_view kind : {"STATUS=", "WATCHDOG="}) {
+        if (state.starts_with(kind)) return kind;
+    }
+    return {};
+}
+
+}  // namespace
 
 NotifySocket::NotifySocket(boost::asio::io_context& io, std::string address)
     : address_(std::move(address)), socket_(io) {
@@ -74,6 +86,13 @@ void NotifySocket::send(const std::string& state, std::span<const int> fds) {
 }
 
 void NotifySocket::keep(const std::string& state, std::span<const int> fds) {
+    if (const std::string_view kind = replaceable_kind(state); fds.empty() && !kind.empty()) {
+        for (Message& older : waiting_) {
+            if (!older.fds.empty() || replaceable_kind(older.state) != kind) continue;
+            older.state = state;
+            return;
+        }
+    }
     if (waiting_.size() >= kMaxWaiting) {
         if (!std::exchange(dropping_, true)) {
             spdlog::warn("the service manager does not listen: {} and what follows is lost",
@@ -82,7 +101,14 @@ void NotifySocket::keep(const std::string& state, std::span<const int> fds) {
         return;
     }
     Message message{state, {}};
-    for (const int fd : fds) message.fds.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    for (const int fd : fds) {
+        UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        if (!copy) {  // without its descriptors it would say something else
+            return spdlog::warn("cannot keep {} for the service manager: {}", state.substr(0, state.find('\n')),
+                                std::strerror(errno));
+        }
+        message.fds.push_back(std::move(copy));
+    }
     waiting_.push_back(std::move(message));
 }
 
@@ -96,9 +122,7 @@ void NotifySocket::send_waiting() {
     while (!waiting_.empty()) {
         const Message& first = waiting_.front();
         std::vector<int> fds;
-        for (const UniqueFd& fd : first.fds) {
-            if (fd) fds.push_back(fd.get());
-        }
+        for (const UniqueFd& fd : first.fds) fds.push_back(fd.get());
         if (try_send(first.state, fds) == Outcome::full) return wait();
         waiting_.pop_front();
     }

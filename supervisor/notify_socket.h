@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NotifySocket: systemd's notification socket (sd_notify(3), "Standalone Implementations"), without its wait: sd_notify
 // blocks while the service manager does not read, and the supervisor must not. What the socket does not take is kept in
-// order and sent when it does.
+// order and sent when it does; of what waits, a newer STATUS= or WATCHDOG= takes the place of the older.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

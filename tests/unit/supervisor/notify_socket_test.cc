@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -58,14 +59,14 @@ TEST_CASE("what is said while the service manager does not read waits, and arriv
     const Manager manager;
     NotifySocket notify(io, manager.name);
     int said = 0;
-    while (notify.waiting() < 3) notify.send("STATUS=" + std::to_string(said++));  // never blocks
+    while (notify.waiting() < 3) notify.send("MAINPID=" + std::to_string(said++));  // never blocks
     UniqueFd stored(::memfd_create("stored", MFD_CLOEXEC));
     const int number = stored.get();
     const ino_t inode = inode_of(number);
     notify.send("FDSTORE=1", std::span(&number, 1));
     stored.reset();
     for (int i = 0; i < said; ++i) {
-        CHECK(manager.read_one() == "STATUS=" + std::to_string(i));
+        CHECK(manager.read_one() == "MAINPID=" + std::to_string(i));
         io.poll();
     }
     UniqueFd received;
@@ -81,8 +82,47 @@ TEST_CASE("a service manager that never reads costs a bounded number of messages
     boost::asio::io_context io;
     const Manager manager;
     NotifySocket notify(io, manager.name);
-    for (size_t i = 0; i < 3 * NotifySocket::kMaxWaiting; ++i) notify.send("WATCHDOG=1");
+    for (size_t i = 0; i < 3 * NotifySocket::kMaxWaiting; ++i) notify.send("READY=1");
     CHECK(notify.waiting() == NotifySocket::kMaxWaiting);
+}
+
+TEST_CASE("of what waits, only the newest status and one sign of life are kept, and where the first stood") {
+    boost::asio::io_context io;
+    const Manager manager;
+    NotifySocket notify(io, manager.name);
+    size_t said = 0;
+    while (notify.waiting() == 0) notify.send("READY=" + std::to_string(said++));
+    const std::string lines = "STATUS=of a reload\nRELOADING=1";
+    for (const std::string status :
+         {"STATUS=old", "WATCHDOG=1", "RELOADING=1", "STATUS=new", lines.c_str(), "WATCHDOG=1", "STATUS=newest"}) {
+        notify.send(status);
+    }
+    for (size_t i = 0; i < said; ++i) {
+        CHECK(manager.read_one() == "READY=" + std::to_string(i));
+        io.poll();
+    }
+    for (const std::string& expected :
+         {std::string("STATUS=newest"), std::string("WATCHDOG=1"), std::string("RELOADING=1"), lines, std::string()}) {
+        CHECK(manager.read_one() == expected);
+    }
+}
+
+TEST_CASE("a message whose descriptors cannot be kept is not kept without them") {
+    boost::asio::io_context io;
+    const Manager manager;
+    NotifySocket notify(io, manager.name);
+    while (notify.waiting() == 0) notify.send("READY=1");
+    const UniqueFd stored(::memfd_create("stored", MFD_CLOEXEC));
+    const int number = stored.get();
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    notify.send("FDSTORE=1", std::span(&number, 1));
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(notify.waiting() == 1);
+    notify.send("FDSTORE=1", std::span(&number, 1));
+    CHECK(notify.waiting() == 2);
 }
 
 TEST_CASE("one that has gone is told nothing, one that came back is") {
