@@ -89,6 +89,7 @@ void Connection::prepend_input(Buffer&& bytes) {
         secured_->in.move_from(bytes);
         secured_->undecoded = true;
     } else {
+        bytes_received_ += bytes.size();
         read_buffer_.move_from(bytes);
         leftovers_ = true;
     }

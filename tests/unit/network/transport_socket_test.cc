@@ -120,6 +120,7 @@ TEST_CASE("prepended bytes on a plain connection") {
     REQUIRE(connection.start());
     pair.send("after");
     REQUIRE(run_until(loop, owner, [&] { return owner.received == "before after"; }));
+    CHECK(connection.bytes_received() == 12);
     connection.close();
 }
 
