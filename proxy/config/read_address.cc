@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "envoy/config/core/v3/address.pb.h"
 #include "proxy/config/readers.h"
@@ -44,6 +45,18 @@ void clear_host_bits(shm::SocketAddress& address, uint32_t prefix_length) {
     }
 }
 
+// IPv4 within IPv6 is IPv4. A mapped address has at least its 96 bits left of the prefix, or is none any more.
+void unmap(CidrRange& range) {
+    if (range.address.family() != AF_INET6) return;
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(range.address.storage).sin6_addr;
+    if (!IN6_IS_ADDR_V4MAPPED(&v6)) return;
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    std::memcpy(&v4.sin_addr, v6.s6_addr + 12, sizeof v4.sin_addr);
+    range.address = shm::from_sockaddr(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+    range.prefix_length = static_cast<uint8_t>(range.prefix_length - 96);
+}
+
 }  // namespace
 
 CidrRange read_cidr_range(const CidrMessage& message, const Path& path, Problems& problems) {
@@ -58,6 +71,7 @@ CidrRange read_cidr_range(const CidrMessage& message, const Path& path, Problems
     range.address = *address;
     range.prefix_length = static_cast<uint8_t>(length);
     clear_host_bits(range.address, length);
+    unmap(range);
     return range;
 }
 

@@ -34,6 +34,8 @@ void read_names(const MatchMessage& message, const Path& path, FilterChainMatch&
         const size_t star = name.rfind('*');
         if (star != std::string::npos && (star != 0 || !name.starts_with("*.") || name.size() < 3)) {
             problems.error(at, "partial wildcards are not supported in \"server_names\"");
+        } else if (name.starts_with('.')) {
+            problems.error(at, "must not begin with a dot; names below a domain are \"*" + name + "\"");
         }
         match.server_names.push_back(std::move(name));
     }

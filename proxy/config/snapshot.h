@@ -165,7 +165,7 @@ struct TcpProxyConfig {
 };
 
 struct CidrRange {
-    shm::SocketAddress address;  // port 0
+    shm::SocketAddress address;  // port 0; IPv4 also where it was written within IPv6 (::ffff:10.0.0.0/104)
     uint8_t prefix_length = 0;
     std::string text;  // as configured
 };

@@ -77,11 +77,7 @@ std::vector<std::string> keys_of(const List& list, KeyOf key_of) {
 
 std::vector<std::string> range_keys(const std::vector<CidrRange>& ranges) {
     return keys_of(ranges, [](const CidrRange& range) {
-        const std::string_view bytes = address_bytes(&range.address);
-        size_t length = range.prefix_length;
-        const bool mapped = range.address.family() == AF_INET6 && bytes.size() == sizeof(in_addr);
-        if (mapped) length -= std::min(length, size_t{96});
-        return std::string(PrefixKey(bytes, static_cast<uint8_t>(length)).text());
+        return std::string(PrefixKey(address_bytes(&range.address), range.prefix_length).text());
     });
 }
 

@@ -103,6 +103,14 @@ TEST_CASE("filter chains that cannot be") {
           second + ": filter chain 'b' has the same matching rules defined as 'a'");
     CHECK(errors_of(listener(chains({"{server_names: [a.b, c.d]}", "{server_names: [C.D, e.f]}"}))) ==
           second + ": multiple filter chains with overlapping matching rules are defined");
+    CHECK(errors_of(listener(chains({"{prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}",
+                                     "{prefix_ranges: [{address_prefix: '::ffff:10.1.2.3', prefix_len: 104}]}"}))) ==
+          second + ": filter chain 'b' has the same matching rules defined as 'a'");
+    CHECK(errors_of(listener(chains({"{prefix_ranges: [{address_prefix: '::', prefix_len: 90}]}",
+                                     "{prefix_ranges: [{address_prefix: '::ffff:0:0', prefix_len: 95}]}"}))) ==
+          "loaded");
+    CHECK(errors_of(listener(chains({"{server_names: ['*.a.com']}", "{server_names: [.a.com]}"}))) ==
+          second + ".server_names[0]: must not begin with a dot; names below a domain are \"*.a.com\"");
     CHECK(errors_of(listener(chains({"{server_names: [a.b]}", "{server_names: [a.b], transport_protocol: tls}"}))) ==
           "loaded");
     for (const char* name : {"'*'", "'a.*'", "'*a.com'", "'*.'", "'*.*.com'"}) {
