@@ -108,28 +108,37 @@ void SecretFiles::accept_all() {
     }
 }
 
-Status SecretFiles::watch(network::EventLoop& loop, Offer offer) {
-    if (secrets_.empty()) return Ok{};
+void SecretFiles::watch(network::EventLoop& loop, Offer offer) {
+    if (secrets_.empty()) return;
     loop_ = &loop;
     offer_ = std::move(offer);
-    auto watcher = network::MoveWatcher::create(
-        loop, [this](const std::string& directory, std::string_view name) { on_move(directory, name); });
-    if (!watcher) return watcher.error();
-    watcher_ = std::move(*watcher);
     watch_directories();
-    return Ok{};
+    read_all_again();
 }
 
-void SecretFiles::watch_directories() {
+Status SecretFiles::try_watch() {
+    if (!watcher_) {
+        auto watcher = network::MoveWatcher::create(
+            *loop_, [this](const std::string& directory, std::string_view name) { on_move(directory, name); });
+        if (!watcher) return watcher.error();
+        watcher_ = std::move(*watcher);
+    }
     std::set<std::string> directories;
     for (const Secret& secret : secrets_) {
         directories.insert(sds_directory(secret.source));
         directories.merge(key_directories(secret.value));
     }
-    const Status watched = watcher_->watch(directories);
-    if (watched) return search_timer_.cancel();
-    if (!search_timer_.armed()) SPDLOG_LOGGER_ERROR(log_of("secret"), "{}", watched.error().text);
-    search_timer_.arm(loop_->timers(), kSearch);
+    return watcher_->watch(directories);
+}
+
+void SecretFiles::watch_directories() {
+    const bool searching = search_timer_.armed();
+    if (const Status watched = try_watch(); !watched) {
+        if (!searching) SPDLOG_LOGGER_ERROR(log_of("secret"), "{}", watched.error().text);
+        return search_timer_.arm(loop_->timers(), kSearch);
+    }
+    search_timer_.cancel();
+    if (searching) on_move("", "");  // whoever found them: what is in them was not watched
 }
 
 void SecretFiles::on_search(void* self) {
@@ -137,7 +146,13 @@ void SecretFiles::on_search(void* self) {
     // Armed while it looks: what is still not there was logged.
     files.search_timer_.arm(files.loop_->timers(), kSearch);
     files.watch_directories();
-    if (!files.search_timer_.armed()) files.on_move("", "");
+}
+
+void SecretFiles::read_all_again() {
+    std::set<std::string> paths;
+    for (const Secret& secret : secrets_) paths.insert(secret.source.path);
+    for (const std::string& path : paths) read_again(path, Cause::unwatched);
+    watch_directories();  // of what the new ones name
 }
 
 std::optional<SecretFiles::Cause> SecretFiles::cause_for(const Secret& secret, const std::string& directory,
@@ -179,7 +194,6 @@ void SecretFiles::read_again(const std::string& path, Cause cause) {
     const Result<config::SecretFile> file = config::load_secret_file(path);
     for (size_t i = 0; i < secrets_.size(); ++i) {
         if (secrets_[i].source.path != path) continue;
-        if (cause == Cause::moved) secrets_[i].stats.update_attempt.add();
         if (file) {
             take(i, *file, cause);
         } else {
@@ -192,18 +206,22 @@ void SecretFiles::take(size_t index, const config::SecretFile& file, Cause cause
     Secret& secret = secrets_[index];
     std::optional<SecretValue> value = find(file, secret.kind, secret.source.name);
     if (!value) return reject(secret, missing(secret.source), cause, false);
-    if (!same(*value, secret.value)) {
+    const bool changed = !same(*value, secret.value);
+    if (changed) {
         if (const Status taken = offer_(index, *value); !taken) {
             return reject(secret, taken.error().text, cause, false);
         }
         secret.value = std::move(*value);
         SPDLOG_LOGGER_INFO(log_of("secret"), "secret {} is updated from {}", secret.source.name, secret.source.path);
     }
-    if (cause == Cause::moved) secret.stats.update_success.add();
+    if (cause == Cause::keys_moved || (cause == Cause::unwatched && !changed)) return;
+    secret.stats.update_attempt.add();
+    secret.stats.update_success.add();
 }
 
 void SecretFiles::reject(const Secret& secret, const std::string& why, Cause cause, bool unreadable) const {
     const SdsStats& stats = secret.stats;
+    if (cause != Cause::keys_moved) stats.update_attempt.add();
     (cause == Cause::keys_moved ? stats.key_rotation_failed
      : unreadable               ? stats.update_failure
                                 : stats.update_rejected)

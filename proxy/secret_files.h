@@ -46,7 +46,7 @@ class SecretFiles {
     // A burst of moves is one reading: this long after its first, and at most one in so long.
     static constexpr std::chrono::milliseconds kSettle{50};
     static constexpr std::chrono::milliseconds kInterval{500};
-    // How often a directory is looked for that is not there.
+    // How often a directory is looked for that is not there, and watches that the kernel did not give.
     static constexpr std::chrono::milliseconds kSearch{1000};
 
     // Asks a user whether `index` can have `value` from now on. When it says yes it has it already.
@@ -60,8 +60,9 @@ class SecretFiles {
     const SecretValue& value(size_t index) const { return secrets_[index].value; }
     // All of them are used: counts what add() read.
     void accept_all();
-    // Begins to watch. `loop` outlives this. Error: the kernel gives no watches; nothing is reloaded then.
-    Status watch(network::EventLoop& loop, Offer offer);
+    // Begins to watch, and offers what has changed since add() read it. `loop` outlives this. What cannot be watched
+    // yet, be it that the kernel gives no watches, is logged once and tried again.
+    void watch(network::EventLoop& loop, Offer offer);
 
   private:
     struct Secret {
@@ -70,8 +71,9 @@ class SecretFiles {
         SdsStats stats;
         SecretValue value;
     };
-    // Why a file is read again.
-    enum class Cause { keys_moved, moved };
+    // Why a file is read again; the later ones include the earlier. `unwatched`: it may have moved while nobody looked,
+    // which is counted when it has.
+    enum class Cause { unwatched, keys_moved, moved };
 
     void on_move(const std::string& directory, std::string_view name);
     static void on_timer(void* self);
@@ -79,7 +81,9 @@ class SecretFiles {
     void take(size_t index, const config::SecretFile& file, Cause cause);
     void reject(const Secret& secret, const std::string& why, Cause cause, bool unreadable) const;
     std::optional<Cause> cause_for(const Secret& secret, const std::string& directory, std::string_view name) const;
+    Status try_watch();
     void watch_directories();
+    void read_all_again();
     static void on_search(void* self);
 
     stats::Registrar* registrar_;

@@ -168,9 +168,7 @@ void TlsContexts::give_to(upstream::ClusterManager& clusters) {
 }
 
 void TlsContexts::watch(network::EventLoop& loop) {
-    const Status watched =
-        secrets_.watch(loop, [this](size_t index, const SecretValue& value) { return on_secret(index, value); });
-    if (!watched) SPDLOG_LOGGER_ERROR(log_of("secret"), "{}", watched.error().text);
+    secrets_.watch(loop, [this](size_t index, const SecretValue& value) { return on_secret(index, value); });
 }
 
 std::vector<std::shared_ptr<const tls::Context>> TlsContexts::all() const {

@@ -79,7 +79,7 @@ Status read_sources(const LoadRequest& request, Sources& sources) {
                 return Error{request.path + ": files of type " + extension + " are not supported: use YAML or JSON"};
             }
         }
-        Result<LoadedDocument> loaded = load_document_file(request.path);
+        Result<LoadedDocument> loaded = load_document_file(request.path, kMaxDocumentBytes, FileKind::any);
         if (!loaded) return loaded.error();
         sources.file = std::move(loaded->document);
         sources.hash = hash_text(sources.hash, loaded->text);

@@ -48,6 +48,8 @@ directory of a certificate, key, OCSP staple, CA or CRL that the secret names. W
 Envoy: it may be half of it. New connections then begin with the new secret, those that are open go on. What is broken is
 logged with its place and counted, and the old secret stays. Several moves within 50 ms are one reading, and there is at most
 one in 500 ms. A ticket key or password in a file of its own is read again with the next of these moves, not by its own.
+It has at most 4 MiB. It and all files that a `filename` names are regular files: a pipe is refused, except for the
+bootstrap itself.
 )";
 
 std::string scalar_name(const FieldDescriptor& field) {

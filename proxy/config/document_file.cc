@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "proxy/config/config_file.h"
 #include "proxy/config/scalar_values.h"
 
 namespace heirloom::config {
@@ -34,8 +33,8 @@ Status check_utf8(const std::string& name, std::string_view text) {
     return Error{format_mark(name, {line, column}) + ": not UTF-8"};
 }
 
-Result<LoadedDocument> load_document_file(const std::string& path) {
-    Result<std::string> text = read_config_file(path, kMaxDocumentBytes);
+Result<LoadedDocument> load_document_file(const std::string& path, size_t max_bytes, FileKind kind) {
+    Result<std::string> text = read_config_file(path, max_bytes, kind);
     if (!text) return text.error();
     if (Status status = check_utf8(path, *text); !status) return status.error();
     Result<Document> document = parse(path, *text);

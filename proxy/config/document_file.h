@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/config/config_file.h"
 #include "proxy/config/document.h"
 #include "shm/result.h"
 
@@ -16,7 +17,7 @@ struct LoadedDocument {
 };
 
 // .yaml and .yml as YAML, all others as JSON, as Envoy does. Errors name file and place.
-Result<LoadedDocument> load_document_file(const std::string& path);
+Result<LoadedDocument> load_document_file(const std::string& path, size_t max_bytes, FileKind kind);
 
 bool has_extension(std::string_view path, std::string_view extension);  // in any case
 // Error: "NAME:LINE:COLUMN: not UTF-8".

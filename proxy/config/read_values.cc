@@ -49,7 +49,7 @@ std::string read_data_source(const envoy::config::core::v3::DataSource& message,
                 problems.error(at, "required, and must not be empty");
                 break;
             }
-            Result<std::string> file = read_config_file(message.filename(), max_bytes);
+            Result<std::string> file = read_config_file(message.filename(), max_bytes, FileKind::regular);
             if (!file) {
                 problems.error(at, file.error().text);
                 break;

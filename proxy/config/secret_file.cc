@@ -13,6 +13,8 @@
 namespace heirloom::config {
 namespace {
 
+constexpr size_t kMaxSecretFileBytes = 4u << 20;
+
 using envoy::config::core::v3::ConfigSource;
 using envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig;
 using envoy::extensions::transport_sockets::tls::v3::Secret;
@@ -165,7 +167,7 @@ bool same(const ValidationConfig& one, const ValidationConfig& other) {
 
 Result<SecretFile> load_secret_file(const std::string& path) {
     try {
-        Result<LoadedDocument> loaded = load_document_file(path);
+        Result<LoadedDocument> loaded = load_document_file(path, kMaxSecretFileBytes, FileKind::regular);
         if (!loaded) return loaded.error();
         Problems problems;
         problems.add_source(loaded->document);

@@ -8,6 +8,11 @@
 #include <vector>
 
 namespace heirloom::network {
+namespace {
+
+constexpr uint32_t kEvents = IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR;
+
+}  // namespace
 
 Result<std::unique_ptr<MoveWatcher>> MoveWatcher::create(EventLoop& loop, Callback callback) {
     UniqueFd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -28,7 +33,7 @@ Status MoveWatcher::watch(const std::set<std::string>& directories) {
     std::map<int, std::set<std::string>> now;
     Status result = Ok{};
     for (const std::string& directory : directories) {
-        const int id = ::inotify_add_watch(inotify_.get(), directory.c_str(), IN_MOVED_TO | IN_ONLYDIR);
+        const int id = ::inotify_add_watch(inotify_.get(), directory.c_str(), kEvents);
         if (id >= 0) {
             now[id].insert(directory);
         } else if (result) {
@@ -53,6 +58,7 @@ void MoveWatcher::on_io(uint32_t) {
             if (event.mask & IN_Q_OVERFLOW) callback_("", "");
             // Told too of what watch() gave up, which is no news.
             if ((event.mask & IN_IGNORED) && directories_.erase(event.wd) > 0) callback_("", "");
+            if ((event.mask & IN_MOVE_SELF) && directories_.contains(event.wd)) callback_("", "");
             if (!(event.mask & IN_MOVED_TO)) continue;
             const auto found = directories_.find(event.wd);
             if (found == directories_.end()) continue;

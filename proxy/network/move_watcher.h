@@ -18,8 +18,8 @@ namespace heirloom::network {
 
 class MoveWatcher final : private IoHandler {
   public:
-    // `name` came into `directory` (as given to watch()). "" for both: events were lost or a directory is gone,
-    // anything may have moved.
+    // `name` came into `directory` (as given to watch()). "" for both: events were lost, or a directory is gone or was
+    // moved itself; anything may have moved.
     using Callback = std::function<void(const std::string& directory, std::string_view name)>;
 
     // Error: the kernel gives no inotify instance. `loop` outlives the result.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader against the files of tests/data/config: what is valid loads, what is not says where and why.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 
 #include "proxy/config/access_log_format.h"
 #include "proxy/config/bootstrap_loader.h"
+#include "shm/unique_fd.h"
 
 using namespace heirloom;
 using namespace heirloom::config;
@@ -213,6 +215,19 @@ TEST_CASE("JSON is JSON, and only .yaml and .yml are YAML") {
     REQUIRE_FALSE(conf.ok());
     CHECK(conf.error().text.find("read as YAML only if its name ends in .yaml or .yml") != std::string::npos);
     CHECK_FALSE(load("x.pb").ok());
+}
+
+TEST_CASE("the bootstrap may come through a pipe") {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    const UniqueFd read_end(ends[0]);
+    UniqueFd write_end(ends[1]);
+    const std::string_view text = "{\"node\": {\"id\": \"piped\"}}";
+    REQUIRE(write(write_end.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    write_end.reset();
+    const auto snapshot = load("/dev/fd/" + std::to_string(read_end.get()));
+    REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().text);
+    CHECK((*snapshot)->node.id == "piped");
 }
 
 TEST_CASE("inline text is merged over the file") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the configuration says of TLS: contexts, secrets, files of secrets. Nothing here looks into a certificate.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -264,6 +265,16 @@ TEST_CASE("files of secrets are read with all they name") {
     CHECK(errors_of(source(good, "other")) == at + good + ": no secret of this kind and name: other");
     CHECK(errors_of(source("/no/file.yaml", "x")) ==
           at + "unable to read file: /no/file.yaml: No such file or directory");
+    const std::string pipe = directory.path / "pipe.yaml";  // nobody writes: to open it would wait for ever
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(errors_of(source(pipe, "x")) == at + "unable to read file: " + pipe + ": not a regular file");
+    const std::string piped = directory.write(
+        "piped.yaml", "resources:\n- \"@type\": " + kTls +
+                          "Secret\n  name: cert\n  tls_certificate: {certificate_chain: {filename: " + pipe +
+                          "}, private_key: {inline_string: KEY}}\n");
+    CHECK(load_secret_file(piped).error().text.ends_with("unable to read file: " + pipe + ": not a regular file"));
+    const std::string big = directory.write("big.yaml", std::string((4u << 20) + 1, '#'));
+    CHECK(load_secret_file(big).error().text == "unable to read file: " + big + ": more than 4194304 bytes");
     const std::string bad = directory.write(
         "bad.yaml", "resources:\n- \"@type\": " + kTls +
                         "Secret\n  name: cert\n  tls_certificate: {}\n- \"@type\": " + kTls + "Secret\n");

@@ -105,6 +105,15 @@ TEST_CASE_FIXTURE(Fixture, "a directory that goes may mean anything") {
     CHECK(events_until(directory / "end") == Seen{{"", ""}, {directory.path.string(), "end"}});
 }
 
+TEST_CASE_FIXTURE(Fixture, "so may one that is moved away") {
+    fs::create_directory(directory / "here");
+    REQUIRE(watcher->watch({directory / "here"}));
+    fs::rename(directory / "here", directory / "there");
+    // Still watched, until watch() looks up the name again.
+    CHECK(events_until(directory / "there/end") == Seen{{"", ""}, {directory / "here", "end"}});
+    CHECK(!watcher->watch({directory / "here"}));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a directory that is not there is an error and the others are watched") {
     const Status status = watcher->watch({directory / "nowhere", directory.path.string()});
     REQUIRE(!status);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <spdlog/sinks/null_sink.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -57,11 +58,11 @@ struct Fixture {
     }
     void watch() {
         files.accept_all();
-        REQUIRE(files.watch(loop, [this](size_t, const SecretValue& value) -> Status {
+        files.watch(loop, [this](size_t, const SecretValue& value) -> Status {
             offered.push_back(std::get<config::CertificateConfig>(value).chain.bytes);
             if (offered.back() == refused) return Error{"nobody wants it"};
             return Ok{};
-        }));
+        });
     }
     uint64_t stat(const char* name) { return thread_value(registrar.counter(std::string("sds.a.") + name).slot()); }
     static uint64_t thread_value(uint32_t slot) { return stats::thread_row()[slot].load(); }
@@ -170,6 +171,91 @@ TEST_CASE_FIXTURE(Fixture, "a directory that goes and comes again") {
     move_in("keys/chain", "three");
     REQUIRE(run_until([&] { return offered.size() == 2; }));
     CHECK(offered == std::vector<std::string>{"two", "three"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a directory that is moved away, and its successor") {
+    fs::create_directory(directory / "keys");
+    move_in("keys/chain", "one");
+    move_in("sds.yaml", "resources:\n" + secret("a", "{filename: " + path("keys/chain") + "}"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    fs::create_directory(directory / "coming");
+    move_in("coming/chain", "two");
+    fs::rename(directory / "keys", directory / "going");
+    fs::rename(directory / "coming", directory / "keys");
+    REQUIRE(run_until([&] { return offered.size() == 1; }));
+    move_in("keys/chain", "three");
+    REQUIRE(run_until([&] { return offered.size() == 2; }));
+    CHECK(offered == std::vector<std::string>{"two", "three"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a directory that another file's reading finds again is read too") {
+    fs::create_directory(directory / "keys");
+    move_in("keys/chain", "one");
+    move_in("keyed.yaml", "resources:\n" + secret("k", "{filename: " + path("keys/chain") + "}"));
+    move_in("sds.yaml", text("plain"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    REQUIRE(files.add(source("keyed.yaml", "k"), SecretKind::certificate));
+    watch();
+    fs::remove_all(directory / "keys");
+    // Looked for from now on; the reading that this asks for is at its end.
+    REQUIRE(run_until([&] { return stat("update_success") == 2; }));
+    fs::create_directory(directory / "coming");
+    move_in("coming/chain", "two");
+    move_in("sds.yaml", text("other"));
+    fs::rename(directory / "coming", directory / "keys");
+    REQUIRE(run_until([&] { return offered.size() == 2; }));
+    CHECK(std::get<config::CertificateConfig>(files.value(1)).chain.bytes == "two");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what moved between the first reading and the watches") {
+    move_in("sds.yaml", text("one"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    SUBCASE("nothing: nothing is counted") {
+        watch();
+        CHECK(offered.empty());
+        CHECK(stat("update_attempt") == 1);
+        CHECK(stat("update_success") == 1);
+    }
+    SUBCASE("another secret") {
+        move_in("sds.yaml", text("two"));
+        watch();
+        CHECK(offered == std::vector<std::string>{"two"});
+        CHECK(stat("update_attempt") == 2);
+        CHECK(stat("update_success") == 2);
+    }
+    SUBCASE("a broken file") {
+        move_in("sds.yaml", "broken");
+        watch();
+        CHECK(offered.empty());
+        CHECK(stat("update_attempt") == 2);
+        CHECK(stat("update_rejected") == 1);
+    }
+}
+
+// The number of descriptors that this process may have, until the end of the block.
+struct DescriptorLimit {
+    rlimit before{};
+    explicit DescriptorLimit(rlim_t number) {
+        REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+        const rlimit now{number, before.rlim_max};
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &now) == 0);
+    }
+    ~DescriptorLimit() { setrlimit(RLIMIT_NOFILE, &before); }
+};
+
+TEST_CASE_FIXTURE(Fixture, "watches that the kernel does not give at first") {
+    move_in("sds.yaml", text("one"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    {
+        const DescriptorLimit none(0);
+        watch();
+        REQUIRE(stat("update_rejected") == 1);  // nor could it be read: the limit is one
+    }
+    move_in("sds.yaml", text("two"));
+    REQUIRE(run_until([&] { return offered.size() == 1; }));
+    move_in("sds.yaml", text("three"));
+    REQUIRE(run_until([&] { return offered.size() == 2; }));
 }
 
 TEST_CASE_FIXTURE(Fixture, "anything moved into a watched directory") {
