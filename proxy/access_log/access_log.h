@@ -49,7 +49,7 @@ class AccessLogManager {
     std::unique_ptr<Impl> impl_;
 };
 
-// The logs of one connection manager on one worker. Belongs to that worker's thread.
+// The logs of one connection manager or TCP proxy on one worker. Belongs to that worker's thread.
 class Logger {
   public:
     // `files` in the order of `configs` (AccessLogManager::open).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConnectionSet: the connections of one listener on one worker, and the streams they use in turn. Belongs to the
+// ConnectionSet: the connections of one filter chain on one worker, and the streams they use in turn. Belongs to the
 // worker's thread; outlives its connections.
 #pragma once
 

@@ -50,7 +50,7 @@ class EventLoop {
     // Watches `fd` for `events` until remove() or forget(); a handler stays valid until then and has one descriptor.
     // Returns false when the kernel refuses.
     bool add(int fd, uint32_t events, IoHandler* handler);
-    // For listening sockets, which are level-triggered and are paused and resumed.
+    // For level-triggered descriptors whose wanted events change: those of DNS.
     bool modify(int fd, uint32_t events, IoHandler* handler);
     // Call before closing `fd`. No event reaches `handler` afterwards, not even one already fetched.
     void remove(int fd, IoHandler* handler);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TlsSession: what is known of the TLS session under a connection, for filter chains, headers and logs. Nobody above
-// proxy/tls/ sees the library. Worker's thread; views live as long as the
-// connection, or as what keep() gave.
+// proxy/tls/ sees the library. Worker's thread; views live as long as the connection, or as what keep() gave.
+//
 #pragma once
 
 #include <chrono>
