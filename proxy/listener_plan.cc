@@ -15,10 +15,6 @@ Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vec
 
 namespace {
 
-std::string stat_name(const config::ListenerConfig& listener) {
-    return listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
-}
-
 // In the order in which FilterChainMatcher counts.
 std::vector<const config::FilterChainConfig*> chains_of(const config::ListenerConfig& listener) {
     std::vector<const config::FilterChainConfig*> chains;
@@ -68,7 +64,7 @@ Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& sn
     for (const config::ListenerConfig& listener : snapshot.listeners) {
         ListenerPlan plan;
         plan.config = &listener;
-        const std::string name = stat_name(listener);
+        const std::string name = listener::stat_name(listener);
         plan.stats = listener::make_listener_stats(registrar, name);
         plan.filter_stats = listener::make_listener_filter_stats(registrar, listener);
         auto matcher = std::make_shared<const listener::FilterChainMatcher>(listener);

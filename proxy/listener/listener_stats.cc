@@ -26,6 +26,10 @@ ProxyProtocolStats make_proxy_protocol_stats(stats::Registrar& registrar, const 
 
 }  // namespace
 
+std::string stat_name(const config::ListenerConfig& listener) {
+    return listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix;
+}
+
 ListenerStats make_listener_stats(stats::Registrar& registrar, std::string_view name) {
     const std::string prefix = "listener." + stats::sanitize(name) + ".";
     HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_ACCEPT_STATS)

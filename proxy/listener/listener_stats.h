@@ -3,6 +3,7 @@
 // names; what comes later is in connection_manager_stats.h. Handles only, made on the main thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "proxy/config/snapshot.h"
@@ -62,7 +63,9 @@ struct ListenerFilterStats {
     ProxyProtocolStats proxy_protocol;
 };
 
-// `name`: the stat prefix of the listener, or its address.
+// Under which a listener counts: its stat prefix, or its address.
+std::string stat_name(const config::ListenerConfig& listener);
+// `name` as above.
 ListenerStats make_listener_stats(stats::Registrar& registrar, std::string_view name);
 // Of the filters that `config` has.
 ListenerFilterStats make_listener_filter_stats(stats::Registrar& registrar, const config::ListenerConfig& config);
