@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace heirloom::stats {
 
@@ -104,6 +105,23 @@ void take_listener(std::string_view& rest, std::string& name, std::vector<Tag>& 
     std::move(address.begin(), address.end(), std::back_inserter(tags));
 }
 
+// `proxy_proto.<prefix>.versions.v1.found` -> `proxy_proto.found`. The prefix may have dots of its own, or be none.
+void take_proxy_protocol(std::string_view& rest, std::vector<Tag>& tags) {
+    size_t length = std::string_view::npos;
+    for (const std::string_view begin : {".versions.v", ".not_found_"}) length = std::min(length, rest.find(begin));
+    std::optional<Tag> prefix;
+    if (length != std::string_view::npos) {
+        prefix = Tag{"envoy_proxy_protocol_prefix", std::string(rest.substr(0, length))};
+        rest.remove_prefix(length + 1);
+    }
+    std::string_view after = rest, version;
+    if (take_prefix(after, "versions.v") && take_element(after, version)) {
+        tags.push_back({"envoy_proxy_protocol_version", std::string(version)});
+        rest = after;
+    }
+    if (prefix) tags.push_back(std::move(*prefix));
+}
+
 }  // namespace
 
 TaggedName extract_tags(std::string_view full_name) {
@@ -126,6 +144,9 @@ TaggedName extract_tags(std::string_view full_name) {
     } else if (take_prefix(rest, "listener.")) {
         result.name = "listener.";
         take_listener(rest, result.name, result.tags);
+    } else if (take_prefix(rest, "proxy_proto.")) {
+        result.name = "proxy_proto.";
+        take_proxy_protocol(rest, result.tags);
     } else {
         for (const std::string_view root : {"server.", "listener_manager.", "thread_local_cluster_manager."}) {
             if (!take_prefix(rest, root)) continue;

@@ -55,6 +55,15 @@ TEST_CASE("what was agreed on in TLS") {
           "listener.server_ssl_socket_factory.ssl_context_update_by_sds envoy_listener_address=0.0.0.0_443");
 }
 
+TEST_CASE("the PROXY protocol by version and prefix, which may be none and may have dots") {
+    CHECK(tagged("proxy_proto.edge.versions.v1.found") ==
+          "proxy_proto.found envoy_proxy_protocol_version=1 envoy_proxy_protocol_prefix=edge");
+    CHECK(tagged("proxy_proto.versions.v2.error") == "proxy_proto.error envoy_proxy_protocol_version=2");
+    CHECK(tagged("proxy_proto.front.door.not_found_allowed") ==
+          "proxy_proto.not_found_allowed envoy_proxy_protocol_prefix=front.door");
+    CHECK(tagged("proxy_proto.not_found_disallowed") == "proxy_proto.not_found_disallowed");
+}
+
 TEST_CASE("the admin listener is no tag") {
     CHECK(tagged("listener.admin.downstream_cx_total") == "listener.admin.downstream_cx_total");
     CHECK(tagged("listener.admin.main_thread.downstream_cx_total") == "listener.admin.main_thread.downstream_cx_total");
