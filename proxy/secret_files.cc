@@ -212,7 +212,8 @@ void SecretFiles::take(size_t index, const config::SecretFile& file, Cause cause
             return reject(secret, taken.error().text, cause, false);
         }
         secret.value = std::move(*value);
-        SPDLOG_LOGGER_INFO(log_of("secret"), "secret {} is updated from {}", secret.source.name, secret.source.path);
+        SPDLOG_LOGGER_INFO(log_of("secret"), "secret {} is updated from {}{}{}", secret.source.name, secret.source.path,
+                           file.version.empty() ? "" : ", version ", file.version);
     }
     if (cause == Cause::keys_moved || (cause == Cause::unwatched && !changed)) return;
     secret.stats.update_attempt.add();

@@ -440,7 +440,8 @@ void Server::tick() {
         if (newest) {
             show(stats_, runtime_stats_,
                  {options_.concurrency, epoch_, static_cast<uint64_t>(state()), uptime_all(), others,
-                  snapshot_->deprecated_fields, tls_->days_until_first_expiration(loop_.wall_now())});
+                  snapshot_->deprecated_fields, tls_->days_until_first_expiration(loop_.wall_now()),
+                  tls_->seconds_until_first_ocsp_expiration(loop_.wall_now())});
         }
     }
     tick_timer_.arm(loop_.timers(), kTick);

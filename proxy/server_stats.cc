@@ -55,6 +55,7 @@ void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFac
     runtime.deprecated_feature_seen_since_process_start.set(facts.deprecated_features);
     stats.concurrency.set(facts.concurrency);
     stats.days_until_first_cert_expiring.set(facts.days_until_expiration);
+    stats.seconds_until_first_ocsp_response_expiring.set(facts.seconds_until_ocsp_expiration);
     stats.hot_restart_epoch.set(facts.epoch);
     stats.hot_restart_generation.set(facts.epoch + 1);
     stats.live.set(facts.state == 0 ? 1 : 0);
@@ -66,9 +67,10 @@ void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFac
 
 void hide(const ServerStats& stats, const RuntimeStats& runtime) {
     runtime.deprecated_feature_seen_since_process_start.set(0);
-    for (const stats::Gauge& gauge : {stats.concurrency, stats.days_until_first_cert_expiring, stats.hot_restart_epoch,
-                                      stats.hot_restart_generation, stats.live, stats.state, stats.uptime,
-                                      stats.parent_connections, stats.version}) {
+    for (const stats::Gauge& gauge :
+         {stats.concurrency, stats.days_until_first_cert_expiring, stats.hot_restart_epoch,
+          stats.hot_restart_generation, stats.live, stats.state, stats.uptime, stats.parent_connections, stats.version,
+          stats.seconds_until_first_ocsp_response_expiring}) {
         gauge.set(0);
     }
 }

@@ -23,6 +23,7 @@ namespace heirloom::server {
     GAUGE(memory_heap_size)                              \
     GAUGE(memory_physical_size)                          \
     GAUGE(parent_connections)                            \
+    GAUGE(seconds_until_first_ocsp_response_expiring)    \
     GAUGE(state)                                         \
     GAUGE(total_connections)                             \
     GAUGE(uptime)                                        \
@@ -61,8 +62,9 @@ struct ServerFacts {
     uint64_t state = 0;  // admin::ServerState
     std::chrono::seconds uptime{0};
     uint64_t parent_connections = 0;
-    uint64_t deprecated_features = 0;    // of the configuration
-    uint64_t days_until_expiration = 0;  // of the first certificate
+    uint64_t deprecated_features = 0;            // of the configuration
+    uint64_t days_until_expiration = 0;          // of the first certificate
+    uint64_t seconds_until_ocsp_expiration = 0;  // of the first staple
 };
 void show(const ServerStats& stats, const RuntimeStats& runtime, const ServerFacts& facts);
 void hide(const ServerStats& stats, const RuntimeStats& runtime);

@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "proxy/listener/listener_stats.h"
 #include "proxy/logging.h"
 
 namespace heirloom::server {
 namespace {
 
 std::string prefix_of(const config::ListenerConfig& listener) {
-    return "listener." +
-           stats::sanitize(listener.stat_prefix.empty() ? listener.address.to_string() : listener.stat_prefix) + ".";
+    return "listener." + stats::sanitize(listener::stat_name(listener)) + ".";
 }
 
 std::string prefix_of(const config::ClusterConfig& cluster) {
@@ -186,6 +186,17 @@ uint64_t TlsContexts::days_until_first_expiration(std::chrono::system_clock::tim
         }
     }
     return days;
+}
+
+uint64_t TlsContexts::seconds_until_first_ocsp_expiration(std::chrono::system_clock::time_point now) const {
+    std::optional<std::chrono::system_clock::time_point> first;
+    for (const auto& context : all()) {
+        for (const tls::LoadedCertificate& one : context->chains()) {
+            if (one.ocsp) first = std::min(first.value_or(one.ocsp->expiration), one.ocsp->expiration);
+        }
+    }
+    if (!first || *first <= now) return 0;
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(*first - now).count());
 }
 
 }  // namespace heirloom::server

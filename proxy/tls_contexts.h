@@ -41,6 +41,8 @@ class TlsContexts {
     std::vector<std::shared_ptr<const tls::Context>> all() const;
     // Of certificates and authorities; as Envoy's gauge, 2^32 - 1 when there is none.
     uint64_t days_until_first_expiration(std::chrono::system_clock::time_point now) const;
+    // 0 when one has expired, and when there is no staple.
+    uint64_t seconds_until_first_ocsp_expiration(std::chrono::system_clock::time_point now) const;
 
   private:
     // A context of one place of the configuration, and what it was made of.

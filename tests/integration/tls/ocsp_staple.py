@@ -29,10 +29,13 @@ for version in ('-tls1_2', '-tls1_3'):
     expect_in('here', s_client(proxy.port, version))
 prefix = 'listener.127.0.0.1_0.ssl.ocsp_staple_'
 expect([proxy.stat(prefix + name) for name in ('requests', 'responses')], [2, 2])
+expires = 'server.seconds_until_first_ocsp_response_expiring'
+proxy.wait_stat(expires, lambda value: 4 * 86400 < value <= 5 * 86400)
 
 proxy = Proxy(site('LENIENT_STAPLING', False))
 expect_in('OCSP response: no response sent', s_client(proxy.port, '-status'))
 expect(proxy.stat(prefix + 'omitted'), 1)
+expect(proxy.stat(expires), 0)
 code, _, err = validate(site('MUST_STAPLE', False))
 expect(code, 1)
 expect_in('Required OCSP response is missing from TLS context', err)
