@@ -119,6 +119,7 @@ void Connection::on_io(uint32_t events) {
     }
     if (events & EPOLLRDHUP) fin_announced_ = true;
     if (events & (EPOLLHUP | EPOLLERR)) error_announced_ = true;
+    if (events & EPOLLERR) socket_failed_ = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
     if (events & EPOLLOUT) writable_ = true;
     if (handshaking_) {
@@ -129,7 +130,7 @@ void Connection::on_io(uint32_t events) {
     if (state_ == State::open) {
         if (reading_) {
             read_ready();
-        } else if (write_failed_) {
+        } else if (write_failed_ || (end_delivered_ && socket_failed_)) {
             finish(CloseReason::reset);  // nobody reads, so nobody would ever see the end
         }
     } else if (state_ != State::closed) {
@@ -176,11 +177,13 @@ void Connection::read_ready() {
         if (!read_once()) break;
         if (state_ != State::open || !reading_) return;
     }
-    if (end_of_stream_ && !end_delivered_ && state_ == State::open) {
-        if (write_failed_) return finish(CloseReason::reset);
+    if (!end_of_stream_ || state_ != State::open) return;
+    if (!end_delivered_ && !write_failed_) {
         end_delivered_ = true;
         callbacks_.on_end_of_stream();
     }
+    // Once there was a FIN recv() says 0, also after a reset.
+    if (state_ == State::open && (write_failed_ || socket_failed_)) finish(CloseReason::reset);
 }
 
 // Returns false when nothing was delivered: the end, or an error (then the connection may be closed).

@@ -32,7 +32,7 @@ namespace heirloom::network {
 
 enum class CloseReason {
     remote,           // FIN, all bytes before it were delivered
-    reset,            // RST or another socket error; a broken record, then transport_failure() says which
+    reset,            // RST or another socket error, also behind a FIN; a broken record: see transport_failure()
     local,            // close() was called
     connect_failed,   // refused, or the handshake failed (transport_failure()), or the peer left in the middle of it
     connect_timeout,  // connect and handshake took longer than allowed
@@ -178,6 +178,7 @@ class Connection : public IoHandler, public Deferred {
     bool readable_ = false;       // the socket may have bytes, or an end, that were not read
     bool fin_announced_ = false;  // by epoll: the FIN is here, behind the bytes that are not read yet
     bool error_announced_ = false;
+    bool socket_failed_ = false;  // by epoll; behind a FIN nothing else tells a reset
     bool end_of_stream_ = false;  // all was read
     bool end_delivered_ = false;
     bool leftovers_ = false;  // on_data() is due although nothing new was read

@@ -169,6 +169,68 @@ TEST_CASE("a reset is told as such, also on a write") {
     CHECK(connection.socket_error() != 0);
 }
 
+// After a FIN recv() returns 0 for ever, a reset or not.
+TEST_CASE("a peer that finished its side and is reset later has left") {
+    EventLoop loop;
+    Owner owner(loop);
+    TcpPair pair;
+    Connection connection(loop, std::move(pair.near), owner);
+    owner.connection = &connection;
+    REQUIRE(connection.start());
+    const auto at_end = [&] { return owner.events.find("end ") != std::string::npos; };
+    const auto abort = [&] {
+        const linger hard{1, 0};
+        ::setsockopt(pair.far.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        pair.far.reset();
+    };
+    pair.send("all I have");
+    ::shutdown(pair.far.get(), SHUT_WR);
+    SUBCASE("the reset comes by itself") {
+        REQUIRE(run_until(loop, owner, at_end));
+        abort();
+    }
+    SUBCASE("nobody reads") {
+        REQUIRE(run_until(loop, owner, at_end));
+        connection.set_reading(false);
+        abort();
+    }
+    SUBCASE("a write meets it") {
+        REQUIRE(run_until(loop, owner, at_end));
+        abort();
+        connection.write_buffer().append("too late");
+        connection.flush();
+    }
+    SUBCASE("a write brings it about") {
+        REQUIRE(run_until(loop, owner, at_end));
+        pair.far.reset();
+        connection.write_buffer().append("too late");
+        connection.flush();
+    }
+    SUBCASE("both at once") { abort(); }
+    REQUIRE(run_until(loop, owner, [&] { return owner.reason.has_value(); }));
+    CHECK(owner.reason == CloseReason::reset);
+    CHECK(owner.events == "data end closed ");
+    CHECK(owner.received == "all I have");
+}
+
+TEST_CASE("both sides finished is no reset") {
+    EventLoop loop;
+    Owner owner(loop);
+    TcpPair pair;
+    Connection connection(loop, std::move(pair.near), owner);
+    owner.connection = &connection;
+    REQUIRE(connection.start());
+    connection.finish_writing();
+    pair.send("last");
+    pair.far.reset();
+    REQUIRE(run_until(loop, owner, [&] { return owner.events == "data end "; }));
+    connection.flush_later();  // looks again
+    Timer soon([](void* arg) { static_cast<EventLoop*>(arg)->stop(); }, &loop);
+    soon.arm(loop.timers(), milliseconds(5));
+    loop.run();
+    CHECK_FALSE(owner.reason);
+}
+
 TEST_CASE("connect reports success, refusal and timeout from the loop") {
     EventLoop loop;
     Owner owner(loop);

@@ -85,6 +85,26 @@ TEST_CASE_FIXTURE(TunnelFixture, "a client that stays after the endpoint's end i
     CHECK_FALSE(client.at_reset());
 }
 
+TEST_CASE_FIXTURE(TunnelFixture, "a side that has left for good ends the tunnel, although the other goes on sending") {
+    Server server;
+    add({server.address()});
+    over_tcp = true;
+    auto [client, far] = tunnel(server);
+    SUBCASE("the client") {
+        client.leave();
+        REQUIRE(run_until([&] { return far.at_end(); }));
+        CHECK(set->size() == 1);  // it may have been half a close
+        CHECK(run_until([&] { return far.send("more and more"), set->size() == 0; }));
+    }
+    SUBCASE("the endpoint") {
+        far.leave();
+        REQUIRE(run_until([&] { return client.at_end(); }));
+        CHECK(set->size() == 1);
+        CHECK(run_until([&] { return client.send("more and more"), set->size() == 0; }));
+    }
+    CHECK(gauge("cluster.up.upstream_cx_active") == 0);
+}
+
 TEST_CASE_FIXTURE(TunnelFixture, "what a client left behind still reaches the endpoint") {
     Server server;
     auto with = upstream::cluster_of("up", {server.address()});

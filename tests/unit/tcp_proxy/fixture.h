@@ -141,7 +141,15 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
     network::AcceptedConnection incoming(Peer& client) {
         if (!set) open();
         int fds[2];
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+        if (over_tcp) {
+            fds[0] = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            const shm::SocketAddress& to = door.address();
+            REQUIRE(::connect(fds[0], reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0);
+            fds[1] = ::accept4(door.socket.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            REQUIRE(fds[1] >= 0);
+        } else {
+            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+        }
         client = Peer(UniqueFd(fds[0]));
         return {.fd = UniqueFd(fds[1]),
                 .peer = reinterpret_cast<const sockaddr*>(&from.storage),
@@ -168,6 +176,9 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
     config::TcpProxyConfig config;
     std::map<std::string, OneCluster> clusters;
     uint32_t buffer_limit = 1024 * 1024;
+    const char* listens_on = "10.0.0.1";
+    bool over_tcp = false;  // clients come by TCP, not by a socket pair
+    Server door;
     shm::SocketAddress from = *shm::make_ip_address("10.1.2.3", 4711);
     std::string log_path;
     connection_manager::Random random{7};
