@@ -32,8 +32,8 @@ std::string_view name_of(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% print
 enum class StreamReset : uint8_t {
     local,                  // this side gave it up
     remote,                 // RST_STREAM by the peer
-    remote_refused,         // RST_STREAM, REFUSED_STREAM: the peer has not looked at it
-    unprocessed,            // nor here: it came after the peer's last stream (GOAWAY), or never left
+    remote_refused,         // the peer has not looked at it: RST_STREAM, REFUSED_STREAM, or GOAWAY for an error
+    unprocessed,            // nor here: it came after the last stream of an orderly GOAWAY, or never left
     connection_terminated,  // the connection ended in the middle of it
     connection_failed,      // it was never established
     connection_timeout,

@@ -137,6 +137,7 @@ int Http2Session::Callbacks::on_frame(nghttp2_session* library, const nghttp2_fr
             if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && session.keepalive_) session.keepalive_->on_answer();
             return 0;
         case NGHTTP2_GOAWAY:
+            session.goaway_error_ = frame->goaway.error_code;
             session.on_goaway_received();
             return 0;
         case NGHTTP2_SETTINGS:

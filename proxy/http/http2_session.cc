@@ -194,10 +194,11 @@ void Http2Session::stream_closed(Http2Stream& stream, uint32_t error_code) {
             if (refused) count(&Http2Stats::stream_refused_errors);
             if (!stream.remote_reset && !refused && !stream.oversized) count(&Http2Stats::rx_messaging_error);
             stream.end_delivered = true;
-            stream.on_reset(refused && stream.remote_reset ? StreamReset::remote_refused
-                            : refused                      ? StreamReset::unprocessed
-                            : stream.remote_reset          ? StreamReset::remote
-                                                           : StreamReset::protocol_error);
+            // A peer that ends connections for what is sent on them shall not get it again and again.
+            const bool orderly_goaway = !stream.remote_reset && goaway_error_ == NGHTTP2_NO_ERROR;
+            stream.on_reset(refused ? orderly_goaway ? StreamReset::unprocessed : StreamReset::remote_refused
+                            : stream.remote_reset ? StreamReset::remote
+                                                  : StreamReset::protocol_error);
         }
         retire(stream);
         on_stream_gone(stream);

@@ -107,6 +107,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     std::vector<Http2Stream*> retired_;
     size_t open_count_ = 0;
     int32_t last_remote_id_ = 0;
+    uint32_t goaway_error_ = 0;  // of the peer's last one
     size_t batch_end_ = 0;
     uint64_t written_ = 0;
     std::string_view failure_;  // details of the end that is under way

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 upstream that resets, refuses, says GOAWAY or dies: what was surely not treated goes out once more, the rest is 503."""
 from harness import *
-from harness.http2_peer import CANCEL, INTERNAL_ERROR, REFUSED_STREAM, serve
+from harness.http2_peer import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, serve
 
 
 def after_request(*actions):
@@ -90,6 +90,12 @@ for method, body in (('GET', b''), ('POST', b'data')):
     expect(len(upstream.connections), 2)
     proxy.wait_stat('cluster.up.upstream_cx_active', 1)
     expect(proxy.stat('cluster.up.upstream_cx_close_notify'), 1)
+
+# One for an error: repeated like a refusal, not again and again.
+for code, retries in ((NO_ERROR, 10), (ENHANCE_YOUR_CALM, 1)):
+    _, upstream = run(once(lambda peer, stream: peer.goaway(0, code)), status=503, flags='UR', retries=retries,
+                      starts=ERROR + 'retried and the latest reset reason: remote refused stream reset')
+    expect(len(upstream.connections), 1 + retries)
 
 # GOAWAY that counts it in: its answer is waited for.
 proxy, upstream = run([once(goaway(1), lambda peer, stream: peer.answer(stream)), serve], starts='hello')

@@ -227,6 +227,27 @@ TEST_CASE("a request that crosses the final GOAWAY is refused, to be sent elsewh
     CHECK(pair.server.exchanges.empty());
 }
 
+TEST_CASE("what a GOAWAY leaves out was not processed; an error in it makes that a refusal") {
+    Ends ends;
+    const heirloom::UniqueFd peer(ends.fds[0]);
+    Client client(ends.loop, heirloom::UniqueFd(ends.fds[1]), {});
+    ClientExchange& exchange = client.get();
+    settle(ends.loop);
+    char code = 0;
+    auto wanted = StreamReset::unprocessed;
+    SUBCASE("NO_ERROR") {}
+    SUBCASE("ENHANCE_YOUR_CALM") {
+        code = 11;
+        wanted = StreamReset::remote_refused;
+    }
+    const std::string bytes =
+        frame(kSettings, 0, 0, "") + frame(kGoaway, 0, 0, std::string(7, '\0') + std::string(1, code));
+    REQUIRE(::send(peer.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+    settle(ends.loop);
+    CHECK(exchange.reset == wanted);
+    CHECK(client.goaway);
+}
+
 TEST_CASE("a slow receiver closes the window of its stream alone") {
     Http2Settings small;
     small.initial_stream_window_size = 64 * 1024;

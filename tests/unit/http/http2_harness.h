@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "proxy/http/http2_codec.h"
@@ -124,6 +125,7 @@ inline void ServerExchange::on_request_trailers(HeaderMap& trailers) {
 struct ClientExchange : ResponseDecoder {
     RequestEncoder* encoder = nullptr;
     std::string log, body;
+    std::optional<StreamReset> reset;
     bool high = false;
     std::function<void()> at_body;
 
@@ -143,7 +145,10 @@ struct ClientExchange : ResponseDecoder {
     void on_response_trailers(HeaderMap& trailers) override {
         log += "body=" + body + " trailers: " + fields_of(trailers);
     }
-    void on_stream_reset(StreamReset reason) override { log += "reset(" + std::string(name_of(reason)) + ") "; }
+    void on_stream_reset(StreamReset reason) override {
+        log += "reset(" + std::string(name_of(reason)) + ") ";
+        reset = reason;
+    }
     void on_request_flow_high() override { high = true; }
     void on_request_flow_low() override { high = false; }
     void on_stream_complete() override { log += "done "; }
