@@ -228,6 +228,7 @@ void ConnectionManager::on_data() {
 }
 
 void ConnectionManager::wait_for_head() {
+    local_address();  // for the log of a head that never ends: not known any more when the connection is closed
     // A part of a head. Its clock runs from its first byte and is not moved by further ones.
     const config::HttpConnectionManagerConfig& http = *config().http;
     milliseconds limit{0};
@@ -353,6 +354,7 @@ void ConnectionManager::close_idle() {
 void ConnectionManager::cut() {
     if (connection_.closing()) return;
     if (!multiplexed_) close_after_response();
+    cut_requests_ = !streams_.empty();
     while (Stream* const stream = streams_.front()) stream->cut();
     if (!multiplexed_) return;
     // The frames that say so go out before the connection ends.
@@ -410,7 +412,7 @@ void ConnectionManager::on_closed(network::CloseReason reason) {
         stats.listener.downstream_cx_transport_socket_connect_timeout.add();
     }
     if (connection_.cut_after_delay()) stats.http.downstream_cx_delayed_close_timeout.add();
-    if (!streams_.empty()) {
+    if (cut_requests_ || !streams_.empty()) {
         stats.http.downstream_cx_destroy_active_rq.add();
         (remote ? stats.http.downstream_cx_destroy_remote_active_rq : stats.http.downstream_cx_destroy_local_active_rq)
             .add();

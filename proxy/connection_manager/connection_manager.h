@@ -152,6 +152,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     bool multiplexed_ = false;
     bool closing_ = false;  // the next response is the last; HTTP/2: counted, and GOAWAY is under way
     bool soft_draining_ = false;
+    bool cut_requests_ = false;  // cut() has ended some
 };
 
 }  // namespace heirloom::connection_manager

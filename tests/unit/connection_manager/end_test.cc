@@ -177,4 +177,20 @@ TEST_CASE_FIXTURE(Site, "cutting ends streams as local disconnects") {
     CHECK(destroyed == 1);
 }
 
+TEST_CASE_FIXTURE(Site, "a connection that is cut under a request counts as such") {
+    on_request = [](http::DownstreamStream&, http::HeaderMap&, bool) {};
+    Client idle = connect();
+    Client busy = connect();
+    busy.send(kGet);
+    REQUIRE(run_until([&] { return stream != nullptr; }));
+    set->cut();
+    idle.leave();
+    REQUIRE(run_until([&] { return busy.at_end(); }));
+    busy.leave();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    CHECK(http_counter("downstream_cx_destroy") == 2);
+    CHECK(http_counter("downstream_cx_destroy_active_rq") == 1);
+    CHECK(http_counter("downstream_cx_destroy_local_active_rq") == 1);
+}
+
 }  // namespace heirloom::connection_manager

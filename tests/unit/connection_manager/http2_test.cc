@@ -389,4 +389,16 @@ TEST_CASE_FIXTURE(Http2Site, "the answer to a request that is not wholly there s
     CHECK(hears(client, "headers1 data1! reset1(0) headers3 data3! "));
 }
 
+TEST_CASE_FIXTURE(Http2Site, "a connection that is cut under streams counts once as such") {
+    hold_all();
+    Client client = start(get(1, "/1") + get(3, "/3"));
+    REQUIRE(run_until([&] { return held.size() == 2; }));
+    set->cut();
+    REQUIRE(run_until([&] { return client.at_end(); }));
+    client.leave();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    CHECK(http_counter("downstream_cx_destroy_active_rq") == 1);
+    CHECK(http_counter("downstream_cx_destroy_local_active_rq") == 1);
+}
+
 }  // namespace heirloom::connection_manager
