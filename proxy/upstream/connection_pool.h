@@ -29,7 +29,7 @@ class UpstreamTransport {
 
 // What of the downstream request decides which connection may serve it. Read inside the call only.
 struct StreamNeeds {
-    bool fresh = false;                                  // not a connection that has been idle
+    bool fresh = false;                                  // a repetition: rather a connection yet to be made
     http::Protocol downstream = http::Protocol::http11;  // for use_downstream_protocol_config
     const http::HeaderMap* headers = nullptr;            // for auto_sni
     const shm::SocketAddress* source = nullptr;          // of the downstream connection, for the PROXY header

@@ -47,10 +47,16 @@ bool HttpPool::has_available() const {
 
 Acquired HttpPool::take_available(http::ResponseDecoder& decoder) {
     PoolContext& context = endpoint_.context();
-    if (context.requests.try_take()) return attach(*available_.front(), decoder);
-    context.stats.upstream_rq_active_overflow.add();
     Acquired result;
-    result.failure = StreamReset::overflow;
+    if (!context.requests.try_take()) {
+        context.stats.upstream_rq_active_overflow.add();
+        result.failure = StreamReset::overflow;
+        return result;
+    }
+    PooledConnection& connection = *available_.front();
+    result = attach(connection, decoder);
+    // Who waits for what it will allow would wait for ever.
+    if (connection.draining()) connect_for_pending();
     return result;
 }
 

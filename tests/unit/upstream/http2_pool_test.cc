@@ -199,6 +199,26 @@ TEST_CASE_FIXTURE(Http2PoolFixture,
     CHECK(gauge("cluster.up.upstream_rq_pending_active") == 0);
 }
 
+TEST_CASE_FIXTURE(Http2PoolFixture,
+                  "HTTP/2: a repetition does not wait for a connection that takes its last request meanwhile") {
+    BoundSocket silent{SOCK_STREAM};  // says nothing, not even how much it allows
+    REQUIRE(::listen(silent.fd.get(), 16) == 0);
+    auto with = cluster_of("up", {silent.address});
+    with.protocol = config::ClusterConfig::Protocol::http2;
+    with.max_requests_per_connection = 2;
+    WorkerCluster& up = open(with);
+    Request first, repetition, last;
+    first.ask(up);
+    REQUIRE(run_until([&] { return first.encoder != nullptr; }));
+    repetition.ask(up, {.fresh = true});
+    CHECK(repetition.ticket != nullptr);
+    CHECK(stat("upstream_cx_total") == 1);
+    last.ask(up);
+    CHECK(last.encoder != nullptr);
+    CHECK(stat("upstream_cx_total") == 2);
+    CHECK(run_until([&] { return repetition.encoder != nullptr; }));
+}
+
 TEST_CASE_FIXTURE(Http2PoolFixture, "HTTP/2: our own limit of streams holds too") {
     auto with = http2_cluster();
     with.http2.max_concurrent_streams = 1;
