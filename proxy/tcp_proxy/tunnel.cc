@@ -35,6 +35,7 @@ bool Tunnel::start() {
     setting.stats.worker.downstream_cx_total.add();
     setting.stats.worker.downstream_cx_active.add();
     setting.stats.total_connections.add();
+    if (set_.logs()) local_address();  // not known any more when it is closed
     start_ = setting.loop.now();
     start_wall_ = setting.loop.wall_now();
     if (const milliseconds limit = setting.tcp->max_connection_duration; limit.count() > 0) {
@@ -228,7 +229,7 @@ void Tunnel::on_closed(CloseReason reason) {
     const TcpProxySetting& setting = set_.setting();
     if (reason == CloseReason::connect_timeout) {
         setting.stats.listener.downstream_cx_transport_socket_connect_timeout.add();
-        termination_ = "transport socket timeout was reached";
+        termination_ = "transport_socket_timeout";
     }
     if (end_ == std::chrono::steady_clock::time_point{}) end_ = setting.loop.now();
     count_bytes();

@@ -233,4 +233,39 @@ TEST_CASE_FIXTURE(TunnelFixture, "the access log has a line at the end") {
           "- 0 - 5 2 " + server.address().to_string() + " a.example shown 10.1.2.3:4711 10.0.0.1:80 chain 1 - - - -\n");
 }
 
+TEST_CASE_FIXTURE(TunnelFixture, "a listener on any address logs the one that the client came to") {
+    Server server;
+    add({server.address()});
+    listens_on = "0.0.0.0";
+    over_tcp = true;
+    log_as("%DOWNSTREAM_LOCAL_ADDRESS%\n");
+    auto [client, far] = tunnel(server);
+    client.finish();
+    far.finish();
+    REQUIRE(all_gone());
+    CHECK(logged() == door.address().to_string() + "\n");
+}
+
+TEST_CASE_FIXTURE(TunnelFixture, "a handshake that takes too long is logged as that") {
+    struct Endless final : network::TransportSocket {
+        Handshake handshake(network::Buffer&, network::Buffer&) override { return Handshake::wants_input; }
+        Input decode(network::Buffer&, network::Buffer&, network::Buffer&) override { return Input::open; }
+        bool encode(network::Buffer&, network::Buffer&, size_t) override { return true; }
+        void finish(network::Buffer&) override {}
+        const network::TlsSession* session() const override { return nullptr; }
+        std::string_view failure() const override { return {}; }
+    };
+    Server server;
+    add({server.address()});
+    log_as("%CONNECTION_TERMINATION_DETAILS%\n");
+    Peer client;
+    network::AcceptedConnection accepted = incoming(client);
+    accepted.transport = std::make_unique<Endless>();
+    accepted.handshake_timeout = milliseconds(20);
+    set->accept(std::move(accepted));
+    REQUIRE(all_gone());
+    CHECK(logged() == "transport_socket_timeout\n");
+    CHECK(counter("listener.10.0.0.1_80.downstream_cx_transport_socket_connect_timeout") == 1);
+}
+
 }  // namespace heirloom::tcp_proxy

@@ -133,7 +133,7 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
                             .clusters = *this,
                             .access_log = *log,
                             .random = random,
-                            .listen_address = *shm::make_ip_address("10.0.0.1", 80),
+                            .listen_address = *shm::make_ip_address(listens_on, 80),
                             .buffer_limit_bytes = buffer_limit,
                             .filter_chain_name = "chain"});
         set->on_change([this](int by) { connections += by; });
