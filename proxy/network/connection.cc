@@ -126,7 +126,11 @@ void Connection::on_io(uint32_t events) {
         // Costly steps run after all other events of the iteration, in the order in which they came.
         return events != 0 ? call_again() : handshake();
     }
-    if (pending_write_bytes() != 0) flush();  // also when the socket is full: the watermark has to be told
+    if (pending_write_bytes() != 0) {
+        flush();  // also when the socket is full: the watermark has to be told
+        if ((events & EPOLLOUT) && state_ == State::open && !write_failed_ && pending_write_bytes() == 0)
+            callbacks_.on_write_buffer_drained();
+    }
     if (state_ == State::open) {
         if (reading_) {
             read_ready();

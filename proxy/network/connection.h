@@ -53,6 +53,8 @@ class ConnectionCallbacks {
     // The write buffer passed the high watermark / fell below half of it.
     virtual void on_write_buffer_high() {}
     virtual void on_write_buffer_low() {}
+    // The last of what had to wait went out just now, because the peer has taken some.
+    virtual void on_write_buffer_drained() {}
 };
 
 class Connection : public IoHandler, public Deferred {

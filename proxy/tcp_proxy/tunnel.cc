@@ -113,12 +113,18 @@ void Tunnel::on_connected() {
 void Tunnel::forward(Connection& from, Connection& to) {
     to.write_buffer().move_from(from.read_buffer());
     to.flush();
+    note_progress();
+}
+
+void Tunnel::note_progress() {
     count_bytes();
-    touch();
+    if (upstream_state_ == Upstream::open) touch();
 }
 
 void Tunnel::on_data() {
-    if (upstream_state_ == Upstream::open) forward(downstream_, up());
+    if (upstream_state_ != Upstream::open) return;
+    forward(downstream_, up());
+    upstream_->count_bytes();
 }
 
 void Tunnel::on_upstream_data() { forward(up(), downstream_); }

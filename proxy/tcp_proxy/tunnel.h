@@ -53,6 +53,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     void on_closed(network::CloseReason reason) override;
     void on_write_buffer_high() override;
     void on_write_buffer_low() override;
+    void on_write_buffer_drained() override { note_progress(); }
 
     upstream::ListHook<Tunnel> hook;
 
@@ -65,6 +66,7 @@ class Tunnel final : public network::ConnectionCallbacks,
         void on_closed(network::CloseReason) override { tunnel.on_upstream_closed(); }
         void on_write_buffer_high() override { tunnel.pause_downstream(); }
         void on_write_buffer_low() override { tunnel.resume_downstream(); }
+        void on_write_buffer_drained() override { tunnel.note_progress(); }
         void on_tcp_failure(http::StreamReset reason, std::string_view why) override {
             tunnel.on_upstream_failure(reason, why);
         }
@@ -87,6 +89,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     void pause_downstream();
     void resume_downstream();
     void forward(network::Connection& from, network::Connection& to);
+    void note_progress();
     void touch();
     void end_both();
     void end_upstream();

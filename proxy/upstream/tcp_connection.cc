@@ -32,7 +32,7 @@ void TcpConnection::on_connected() {
 }
 
 void TcpConnection::on_data() {
-    count_bytes();  // it may last for days
+    count_bytes();
     callbacks_->on_data();
 }
 
@@ -66,6 +66,11 @@ void TcpConnection::on_write_buffer_high() {
 
 void TcpConnection::on_write_buffer_low() {
     if (callbacks_) callbacks_->on_write_buffer_low();
+}
+
+void TcpConnection::on_write_buffer_drained() {
+    count_bytes();
+    if (callbacks_) callbacks_->on_write_buffer_drained();
 }
 
 }  // namespace heirloom::upstream

@@ -19,6 +19,7 @@ class TcpConnection final : public TcpUpstream, public EndpointConnection {
 
     network::Connection& connection() override { return *connection_; }
     void close() override;
+    void count_bytes() override { EndpointConnection::count_bytes(); }
     // The cluster ends: closes and tells.
     void end();
 
@@ -32,6 +33,7 @@ class TcpConnection final : public TcpUpstream, public EndpointConnection {
     void on_closed(network::CloseReason reason) override;
     void on_write_buffer_high() override;
     void on_write_buffer_low() override;
+    void on_write_buffer_drained() override;
 
     EndpointLease lease_;
     TcpCallbacks* callbacks_;  // null: the owner closed it

@@ -30,6 +30,9 @@ class TcpUpstream : public network::Deferred {
     virtual network::Connection& connection() = 0;
     // At any time; no callback follows, not even on_closed().
     virtual void close() = 0;
+    // What was sent and received until now becomes part of the cluster's numbers: it may last for days. What arrives or
+    // drains is counted before its callback.
+    virtual void count_bytes() = 0;
 };
 
 // Exactly one of the two.

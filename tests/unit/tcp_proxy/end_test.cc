@@ -48,6 +48,26 @@ TEST_CASE_FIXTURE(TunnelFixture, "a slow reader is not idle") {
     CHECK(taken < much.size());
 }
 
+TEST_CASE_FIXTURE(TunnelFixture, "silence counts from when the last of what waited was taken") {
+    Server server;
+    buffer_limit = 4 * 1024 * 1024;
+    add({server.address()});
+    config.idle_timeout = milliseconds(1000);
+    auto [client, far] = tunnel(server);
+    const std::string much(2 * 1024 * 1024, 'x');
+    size_t sent = 0;
+    REQUIRE(run_until([&] {
+        sent += far.send(std::string_view(much).substr(sent));
+        return sent == much.size();
+    }));
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(run_until([&] { return client.receive().size() == much.size(); }));
+    REQUIRE(all_gone());
+    const auto lasted = std::chrono::steady_clock::now() - begin;
+    CHECK(lasted >= milliseconds(950));
+    CHECK(lasted < milliseconds(1800));
+}
+
 TEST_CASE_FIXTURE(TunnelFixture, "max_downstream_connection_duration") {
     Server server;
     add({server.address()});

@@ -133,4 +133,40 @@ TEST_CASE_FIXTURE(TunnelFixture, "a tunnel in its stride allocates no block") {
     CHECK(network::pooled_blocks() == blocks);
 }
 
+TEST_CASE_FIXTURE(TunnelFixture, "what a slow reader takes in the end is counted then") {
+    Server server;
+    buffer_limit = 4 * 1024 * 1024;
+    add({server.address()});
+    auto [client, far] = tunnel(server);
+    const std::string much(2 * 1024 * 1024, 'x');
+    size_t sent = 0;
+    REQUIRE(run_until([&] {
+        sent += far.send(std::string_view(much).substr(sent));
+        return sent == much.size() && gauge("tcp.in.downstream_cx_tx_bytes_buffered") > 0;
+    }));
+    REQUIRE(run_until([&] { return client.receive().size() == much.size(); }));
+    // Nothing else happens in the tunnel.
+    CHECK(run_until([&] { return gauge("tcp.in.downstream_cx_tx_bytes_buffered") == 0; }));
+    CHECK(tcp("downstream_cx_tx_bytes_total") == much.size());
+}
+
+TEST_CASE_FIXTURE(TunnelFixture, "an upload is counted for the cluster while it lasts") {
+    Server server;
+    auto with = upstream::cluster_of("up", {server.address()});
+    with.per_connection_buffer_limit_bytes = 4 * 1024 * 1024;
+    add(with);
+    auto [client, far] = tunnel(server);
+    client.send("hello");
+    REQUIRE(run_until([&] { return far.has("hello"); }));
+    CHECK(counter("cluster.up.upstream_cx_tx_bytes_total") == 5);
+    const std::string much(3 * 1024 * 1024, 'x');
+    size_t sent = 0;
+    REQUIRE(run_until([&] {
+        sent += client.send(std::string_view(much).substr(sent));
+        return sent == much.size();
+    }));
+    REQUIRE(run_until([&] { return far.receive().size() == 5 + much.size(); }));
+    CHECK(run_until([&] { return counter("cluster.up.upstream_cx_tx_bytes_total") == 5 + much.size(); }));
+}
+
 }  // namespace heirloom::tcp_proxy
