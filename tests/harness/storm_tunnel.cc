@@ -12,8 +12,9 @@
 // who knows of the reloads can say whether a cut came too early. At the end the client finishes its side and waits for
 // the other's end.
 //
-// A loss is: a reset, a wrong byte, an upgrade that is refused, a block that is not echoed within 15 s. A block that
-// was under way when the orderly cut came is `unanswered`; what was echoed is never in doubt.
+// A loss is: a reset, a wrong byte, an upgrade that is refused, a block that is not echoed within 15 s, a TLS session
+// that is not resumed. A block that was under way when the orderly cut came is `unanswered`; what was echoed is never
+// in doubt.
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -107,9 +108,11 @@ void Tunnel::fail(Failure failure) {
 void Tunnel::on_event() {
     if (transport_.closed()) return;
     if (!transport_.open()) {
+        const uint64_t missed = figures_.handshakes.not_resumed;
         const auto how = transport_.advance();
         if (how == Transport::Io::again) return;
         if (how != Transport::Io::bytes) return fail(failure_of(how));
+        if (figures_.handshakes.not_resumed > missed) figures_.failures.add(Failure::not_resumed);
         if (options_.websocket) {
             transport_.write(
                 "GET /tunnel HTTP/1.1\r\nhost: storm.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
