@@ -122,12 +122,16 @@ FORCE:
 define compile
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CCACHE) $(CXX) $(ALL_CXXFLAGS) $(1) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(CCACHE) $(CXX) $(ALL_CXXFLAGS) $(1) $(AFTER_PCH) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 endef
+ifeq ($(MODE),tsan)
+PLAIN_PROTOBUF := -include scripts/pch/plain_protobuf.h
+$(B)/obj/proxy/config/%.o $(B)/obj/tests/unit/config/%.o $(B)/obj/scripts/%.o: private AFTER_PCH = $(PLAIN_PROTOBUF)
+endif
 $(B)/obj/$(GEN)/%.o: $(GEN)/%.cc
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CCACHE) $(CXX) $(filter-out -W%,$(ALL_CXXFLAGS)) -w -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(CCACHE) $(CXX) $(filter-out -W%,$(ALL_CXXFLAGS)) -w $(PLAIN_PROTOBUF) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(B)/obj/supervisor/%.o: supervisor/%.cc $(PCH_supervisor).gch
 	$(call compile,-include $(PCH_supervisor))
 $(B)/obj/tests/unit/supervisor/%.o: tests/unit/supervisor/%.cc $(PCH_supervisor).gch
