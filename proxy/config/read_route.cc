@@ -77,6 +77,25 @@ void read_stream_duration(const RouteMessage::MaxStreamDuration& message, const 
     action.timeout = Milliseconds(0);  // a route has one way or the other
 }
 
+// Only a CONNECT can end here.
+std::optional<ConnectConfig> read_connect(const RouteMessage& message, const Path& path, Problems& problems) {
+    using Version = envoy::config::core::v3::ProxyProtocolConfig;
+    std::optional<ConnectConfig> connect;
+    for (int i = 0; i < message.upgrade_configs_size(); ++i) {
+        const RouteMessage::UpgradeConfig& upgrade = message.upgrade_configs(i);
+        if (!upgrade.has_connect_config()) continue;
+        if (lower_case(upgrade.upgrade_type()) != "connect") {
+            problems.error(path.item("upgrade_configs", static_cast<size_t>(i)).field("connect_config"),
+                           "Non-CONNECT upgrade type " + upgrade.upgrade_type() + " has ConnectConfig");
+        }
+        connect.emplace();
+        const auto& config = upgrade.connect_config();
+        if (config.has_proxy_protocol_config())
+            connect->proxy_version = config.proxy_protocol_config().version() == Version::V2 ? 2 : 1;
+    }
+    return connect;
+}
+
 ForwardAction read_forward(const RouteMessage& message, const Path& path, const TableContext& table) {
     Problems& problems = table.context.problems;
     ForwardAction action;
@@ -90,6 +109,7 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
+    action.connect = read_connect(message, path, problems);
     READ_DURATION(message, max_grpc_timeout, path, problems, action.max_grpc_timeout);
     READ_DURATION(message, grpc_timeout_offset, path, problems, action.max_grpc_timeout_offset);
     if (message.has_max_stream_duration()) {

@@ -54,6 +54,11 @@ struct UpgradeConfig {
     bool enabled = true;
 };
 
+// A CONNECT ends here: its payload goes to the cluster as it is, over a TCP connection of its own.
+struct ConnectConfig {
+    uint8_t proxy_version = 0;  // of the PROXY header that is sent before it; 0: none
+};
+
 struct ForwardAction {
     std::string cluster;
     uint16_t cluster_not_found_status = 503;
@@ -61,7 +66,8 @@ struct ForwardAction {
     std::optional<Milliseconds> idle_timeout;  // replaces the connection manager's stream_idle_timeout
     std::optional<std::string> prefix_rewrite;
     std::optional<std::string> host_rewrite;
-    std::vector<UpgradeConfig> upgrades;  // wins over the connection manager's, by type
+    std::vector<UpgradeConfig> upgrades;   // wins over the connection manager's, by type
+    std::optional<ConnectConfig> connect;  // none: a CONNECT is forwarded as one
     // A request's grpc-timeout limits the stream, to at most this (0: to what it says); none: it limits nothing.
     std::optional<Milliseconds> grpc_timeout_max;
     Milliseconds grpc_timeout_offset{0};

@@ -30,7 +30,7 @@ UpstreamDetails& StreamInfo::make_upstream_details() {
     return *upstream_details;
 }
 
-void StreamInfo::set_upstream_connection(Protocol used, const network::TlsSession* tls) {
+void StreamInfo::set_upstream_connection(std::optional<Protocol> used, const network::TlsSession* tls) {
     upstream_protocol = used;
     forget_upstream_connection();
     if (tls) make_upstream_details().tls = tls->keep();

@@ -83,7 +83,7 @@ struct StreamInfo {
     std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;
-    std::optional<Protocol> upstream_protocol;  // of the connection that was used
+    std::optional<Protocol> upstream_protocol;  // of the connection that was used; none: raw
     std::unique_ptr<UpstreamDetails> upstream_details;
     std::string_view upstream_host_name;
     std::string_view upstream_cluster;  // names live in the config snapshot
@@ -95,7 +95,7 @@ struct StreamInfo {
     bool has_flag(ResponseFlag flag) const { return response_flags & (1u << static_cast<unsigned>(flag)); }
     UpstreamDetails& make_upstream_details();
     // Keeps the session for the log, as the connection may end before the stream. `tls`: null on a plain one.
-    void set_upstream_connection(Protocol used, const network::TlsSession* tls);
+    void set_upstream_connection(std::optional<Protocol> used, const network::TlsSession* tls);
     // The log is written: nothing is kept of a connection that may be gone.
     void forget_upstream_connection() {
         if (upstream_details) upstream_details->tls.reset();

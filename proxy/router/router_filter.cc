@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 
+#include "proxy/network/proxy_protocol.h"
+#include "proxy/router/raw_upstream.h"
 #include "proxy/router/rewrite.h"
 #include "proxy/router/stream_duration.h"
 #include "proxy/router/upstream_failure.h"
@@ -171,10 +173,24 @@ void RouterFilter::start_attempt(bool fresh) {
         needs.source = stream_.client_address();
         needs.destination = stream_.local_address();
     }
-    const upstream::Acquired acquired = cluster_->acquire(endpoint_, *this, *this, needs);
+    const upstream::Acquired acquired = tunnel_ == Tunnel::connect && action_->connect
+                                            ? acquire_raw(needs)
+                                            : cluster_->acquire(endpoint_, *this, *this, needs);
     if (acquired.failure) return fail(*acquired.failure, {});
     ticket_ = acquired.ticket;
     if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);
+}
+
+// The tunnel ends here.
+upstream::Acquired RouterFilter::acquire_raw(const upstream::StreamNeeds& needs) {
+    std::string preface;
+    if (const uint8_t version = action_->connect->proxy_version; version != 0) {
+        const shm::SocketAddress unknown;
+        const shm::SocketAddress* const source = stream_.client_address();
+        const shm::SocketAddress* const destination = stream_.local_address();
+        preface = network::make_proxy_header(version, source ? *source : unknown, destination ? *destination : unknown);
+    }
+    return RawUpstream::acquire(stream_.loop(), *cluster_, endpoint_, *this, *this, needs, std::move(preface));
 }
 
 void RouterFilter::on_pool_ready(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) {
@@ -247,7 +263,7 @@ void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
     trailers_ = &trailers;
     if (!encoder_) return;
     encoder_->encode_trailers(trailers);
-    stream_.info().upstream_request_end = stream_.loop().now();
+    end_upstream_request();
 }
 
 void RouterFilter::complete_request() {

@@ -7,7 +7,8 @@
 // request is complete.
 //
 // A tunnel (http/codec.h) is a request whose body is held until the upstream has accepted it; from then on each side
-// ends by itself and the route timeout, which ran for the handshake, does not apply.
+// ends by itself and the route timeout, which ran for the handshake, does not apply. A CONNECT may end here instead
+// (connect_config): the upstream is then a raw connection that has accepted it as soon as it is there (raw_upstream.h).
 //
 // Without being configured a request is repeated where only this proxy can know that it is safe, if what was sent of
 // the body is still at hand (kReplayBytes), and but for the second kind on a fresh connection:
@@ -73,6 +74,7 @@ class RouterFilter final : public http::StreamHandler,
     void answer_here(const config::RouteConfig& route);
     void forward(uint32_t route_index);
     void start_attempt(bool fresh);
+    upstream::Acquired acquire_raw(const upstream::StreamNeeds& needs);
     void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
     void send_held_body();
     void end_upstream_request();

@@ -16,7 +16,7 @@ class UpstreamTransport {
   public:
     virtual ~UpstreamTransport() = default;
     virtual const shm::SocketAddress& local_address() = 0;
-    virtual http::Protocol protocol() const = 0;
+    virtual std::optional<http::Protocol> protocol() const = 0;  // none: a raw connection
     // Null where there is no TLS.
     virtual const network::TlsSession* tls() const = 0;
     // It had carried a request before this one. HTTP/2: another one than this.

@@ -298,11 +298,16 @@ TEST_CASE("upgrades, CONNECT and the duration of streams") {
     const auto& routes = http.routes.virtual_hosts.at(0).routes;
     CHECK(routes.at(0).match.kind == RouteMatch::Kind::connect);
     CHECK(routes[0].forward->upgrades.at(0).type == "connect");
+    CHECK_FALSE(routes[0].forward->connect.has_value());
     CHECK_FALSE(routes[0].forward->max_stream_duration.has_value());
-    CHECK(routes.at(1).forward->grpc_timeout_max == 5s);
-    CHECK(routes[1].forward->grpc_timeout_offset == 100ms);
-    CHECK(routes[1].forward->timeout == 0ms);  // with durations there is no route timeout, as in Envoy
-    CHECK(routes.at(2).forward->max_stream_duration == 0ms);
+    REQUIRE(routes.at(1).forward->connect.has_value());
+    CHECK(routes[1].forward->connect->proxy_version == 0);
+    REQUIRE(routes.at(2).forward->connect.has_value());
+    CHECK(routes[2].forward->connect->proxy_version == 2);
+    CHECK(routes.at(3).forward->grpc_timeout_max == 5s);
+    CHECK(routes[3].forward->grpc_timeout_offset == 100ms);
+    CHECK(routes[3].forward->timeout == 0ms);  // with durations there is no route timeout, as in Envoy
+    CHECK(routes.at(4).forward->max_stream_duration == 0ms);
 }
 
 TEST_CASE("at most twenty problems are told, and the number of the others") {

@@ -25,7 +25,7 @@ struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters
         void pause_reading() override {}
         void resume_reading() override {}
         const shm::SocketAddress& local_address() override { return address; }
-        http::Protocol protocol() const override { return http::Protocol::http2; }
+        std::optional<http::Protocol> protocol() const override { return http::Protocol::http2; }
         const network::TlsSession* tls() const override { return nullptr; }
         bool reused() const override { return false; }
         bool nothing_sent() const override { return false; }
