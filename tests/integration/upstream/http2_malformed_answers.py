@@ -67,4 +67,4 @@ proxy = Proxy(config(cluster('up', upstream.port, **speaks('http2'))), '--concur
 for count in range(1, 10):
     response = get(proxy.port)
     expect((response.status, response.body), (502, ERROR), 'and not refused by the peer: it never said so')
-    expect(proxy.stat('cluster.up.upstream_cx_protocol_error'), count)
+    proxy.wait_stat('cluster.up.upstream_cx_protocol_error', count)
