@@ -175,7 +175,9 @@ TEST_CASE_FIXTURE(TunnelFixture, "close_now sends what is buffered, then FIN bot
         sent += far.send(std::string_view(much).substr(sent));
         return sent == much.size();
     });
-    REQUIRE(run_until([&] { return gauge("tcp.in.downstream_cx_tx_bytes_buffered") > 0; }));
+    // All of it is here: bytes that nobody has read yet would turn the endpoint's FIN into a reset.
+    REQUIRE(run_until([&] { return counter("cluster.up.upstream_cx_rx_bytes_total") == much.size(); }));
+    REQUIRE(gauge("tcp.in.downstream_cx_tx_bytes_buffered") > 0);
     client.receive();
     loop->post([&] {
         set->close_now();
