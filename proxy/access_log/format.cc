@@ -272,7 +272,12 @@ void Format::append_value(std::string& out, const Piece& piece, const Record& re
             return append_number(out, info.connection_id);
         case LogOperator::filter_chain_name:
             return append_text(out, info.filter_chain_name);
-        case LogOperator::requested_server_name:
+        case LogOperator::requested_server_name: {
+            std::string_view name = info.requested_server_name;
+            if (name.empty() && info.downstream_tls) name = info.downstream_tls->sni();
+            if (!append_server_name(out, name)) out.push_back('-');
+            return;
+        }
         case LogOperator::downstream_tls_version:
         case LogOperator::downstream_tls_cipher:
         case LogOperator::downstream_tls_session_id:

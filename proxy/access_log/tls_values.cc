@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/access_log/tls_values.h"
 
-#include <string_view>
-
 namespace heirloom::access_log {
 namespace {
 
@@ -22,21 +20,6 @@ bool append_all(std::string& out, const Names& names) {
         separator = ",";
     }
     return !names.empty();
-}
-
-// The client may say anything; a log line stays a line of words.
-bool append_server_name(std::string& out, std::string_view name) {
-    const auto is_valid = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
-    };
-    const size_t before = out.size();
-    bool valid = true;
-    for (const char c : name) {
-        valid = valid && is_valid(c);
-        out.push_back(is_valid(c) ? c : '_');
-    }
-    if (!valid) out.insert(before, "invalid:");
-    return !name.empty();
 }
 
 bool append_peer(std::string& out, const CertificateInfo& peer, LogOperator op) {
@@ -94,10 +77,23 @@ bool append_local(std::string& out, const CertificateInfo& local, LogOperator op
 
 }  // namespace
 
+bool append_server_name(std::string& out, std::string_view name) {
+    const auto is_valid = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    };
+    const size_t before = out.size();
+    bool valid = true;
+    for (char c : name) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        valid = valid && is_valid(c);
+        out.push_back(is_valid(c) ? c : '_');
+    }
+    if (!valid) out.insert(before, "invalid:");
+    return !name.empty();
+}
+
 bool append_tls_value(std::string& out, const network::TlsSession& session, LogOperator op) {
     switch (op) {
-        case LogOperator::requested_server_name:
-            return append_server_name(out, session.sni());
         case LogOperator::downstream_tls_version:
         case LogOperator::upstream_tls_version:
             return append_one(out, session.version());

@@ -22,6 +22,8 @@ ConnectionManager::ConnectionManager(ConnectionSet& set, network::AcceptedConnec
     if (secure_) {
         connection_.set_transport_socket(std::move(accepted.transport));
         connection_.set_handshake_timeout(accepted.handshake_timeout);
+    } else if (!accepted.server_name.empty()) {
+        server_name_ = std::make_unique<const std::string>(std::move(accepted.server_name));
     }
     if (!accepted.unread.empty()) connection_.prepend_input(std::move(accepted.unread));
 }

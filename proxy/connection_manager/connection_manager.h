@@ -83,6 +83,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     const shm::SocketAddress* client_address() { return proxied_ ? &proxied_->client : peer_address(); }
     const shm::SocketAddress* local_address();
     bool proxied() const { return proxied_ != nullptr; }
+    // Whom the client asked for by a TLS that this listener does not speak: what it sends is no HTTP.
+    std::string_view server_name() const { return server_name_ ? std::string_view(*server_name_) : std::string_view{}; }
 
     // The element that x-forwarded-client-cert gets of this connection's client; "" without a certificate.
     const std::string& client_certificate();
@@ -137,6 +139,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     std::unique_ptr<const Proxied> proxied_;                  // told by a PROXY header
     upstream::IntrusiveList<Stream, &Stream::hook> streams_;  // under way; HTTP/1: one at most
     std::unique_ptr<const std::string> client_certificate_;   // made when first asked for
+    std::unique_ptr<const std::string> server_name_;          // of a TLS that is not ended here
     network::Timer timer_{&ConnectionManager::on_timer, this};
     std::unique_ptr<network::Timer> duration_timer_;  // only where configured
     std::chrono::steady_clock::time_point start_;

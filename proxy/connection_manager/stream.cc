@@ -40,6 +40,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     info_.connection_id = connection.connection().id();
     info_.filter_chain_name = config.filter_chain_name;
     info_.downstream_tls = connection.connection().tls();
+    info_.requested_server_name = connection.server_name();
     if (!config.access_log.empty()) {
         info_.downstream_direct_remote = connection.peer_address();
         info_.downstream_local = connection.local_address();

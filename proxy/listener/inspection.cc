@@ -151,7 +151,8 @@ void Inspection::on_timer(void* self) {
 
 void Inspection::finish() {
     if (std::exchange(watched_, false)) filters_.loop_.remove(accepted_.fd.get(), this);
-    filters_.sink_({std::move(accepted_), tls_, hello_});
+    accepted_.server_name = std::move(hello_.server_name);
+    filters_.sink_({std::move(accepted_), tls_, hello_.alpn});
     end();
 }
 

@@ -99,7 +99,7 @@ void Listener::accept_one(int fd) {
         .fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length};
     if (filters_) return filters_->inspect(std::move(accepted));
     if (!matcher_) return hand_over(chains_.front(), std::move(accepted));
-    static const tls::ClientHello unknown;
+    static const std::vector<std::string> unknown;
     choose_chain({std::move(accepted), false, unknown});
 }
 
@@ -111,9 +111,9 @@ void Listener::choose_chain(Inspected inspected) {
     const size_t chain = matcher_->find({.destination = &destination,
                                          .source = accepted.client ? &*accepted.client : &peer,
                                          .direct_source = &peer,
-                                         .server_name = inspected.hello.server_name,
+                                         .server_name = accepted.server_name,
                                          .transport_protocol = inspected.tls ? "tls" : "raw_buffer",
-                                         .application_protocols = inspected.hello.alpn});
+                                         .application_protocols = inspected.application_protocols});
     if (chain == FilterChainMatcher::kNone) return stats_.no_filter_chain_match.add();
     hand_over(chains_[chain], std::move(inspected.accepted));
 }

@@ -10,6 +10,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "proxy/config/snapshot.h"
 #include "proxy/listener/inspection.h"
@@ -18,11 +20,12 @@
 
 namespace heirloom::listener {
 
-// What the filters found; for the call. `accepted` has the PROXY header's addresses and the bytes that were read.
+// What the filters found; for the call. `accepted` has the PROXY header's addresses, the server name, and the bytes
+// that were read.
 struct Inspected {
     network::AcceptedConnection accepted;
     bool tls = false;
-    const tls::ClientHello& hello;
+    const std::vector<std::string>& application_protocols;  // offered by ALPN
 };
 
 class ListenerFilters {

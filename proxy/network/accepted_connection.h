@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "proxy/network/buffer.h"
 #include "proxy/network/transport_socket.h"
@@ -25,6 +26,7 @@ struct AcceptedConnection {
     std::optional<shm::SocketAddress> client{};         // in front of the peer, by its PROXY header
     std::optional<shm::SocketAddress> client_target{};  // where that client connected to
     std::chrono::milliseconds handshake_timeout{0};     // of `transport`; 0: none
+    std::string server_name{};  // lower-case; whom its ClientHello asks for. Empty: none, or nobody looked
 };
 
 }  // namespace heirloom::network

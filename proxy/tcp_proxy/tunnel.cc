@@ -12,7 +12,10 @@ using std::chrono::milliseconds;
 
 Tunnel::Tunnel(ConnectionSet& set, network::AcceptedConnection accepted)
     : set_(set), downstream_(set.setting().loop, std::move(accepted.fd), *this) {
-    if (set.logs()) downstream_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
+    if (set.logs()) {
+        downstream_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
+        server_name_ = std::move(accepted.server_name);
+    }
     downstream_.set_high_watermark(set.setting().buffer_limit_bytes);
     downstream_.set_reading(false);
     if (accepted.client) {
@@ -323,6 +326,7 @@ void Tunnel::log() {
     if (proxied_) info.downstream_remote = proxied_->client.to_string();
     info.downstream_local = &local_address();
     info.downstream_tls = downstream_.tls();
+    info.requested_server_name = server_name_;
     info.filter_chain_name = set_.setting().filter_chain_name;
     if (cluster_) {
         const config::ClusterConfig& config = cluster_->config();

@@ -115,6 +115,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     std::chrono::steady_clock::time_point end_{};
     std::chrono::system_clock::time_point start_wall_;
     std::string transport_failure_;
+    std::string server_name_;       // for the log
     std::string_view termination_;  // static
     uint64_t sent_ = 0;             // both ways, when last a byte came
     uint64_t counted_received_ = 0;

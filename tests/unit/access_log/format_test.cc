@@ -185,6 +185,13 @@ TEST_CASE_FIXTURE(FormatFixture, "the TLS session of the client") {
     CHECK(print("%REQUESTED_SERVER_NAME%") == "a.example");
     session.name = "a b\n.example";
     CHECK(print("%REQUESTED_SERVER_NAME%") == "invalid:a_b_.example");
+    session.name = "A_b.-.Example";
+    CHECK(print("%REQUESTED_SERVER_NAME%") == "a_b.-.example");
+    info.requested_server_name = "seen.example";
+    CHECK(print("%REQUESTED_SERVER_NAME%") == "seen.example");
+    info.downstream_tls = nullptr;
+    CHECK(print("%REQUESTED_SERVER_NAME% %DOWNSTREAM_TLS_VERSION%") == "seen.example -");
+    info.downstream_tls = &session;
     CHECK(print("%DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_LOCAL_SUBJECT%") == "- CN=here");
     session.shows_peer = true;
     CHECK(print("%DOWNSTREAM_PEER_SUBJECT%|%DOWNSTREAM_PEER_ISSUER%|%DOWNSTREAM_PEER_SERIAL%") == "CN=there|CN=ca|0a");

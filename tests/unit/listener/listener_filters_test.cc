@@ -55,7 +55,7 @@ struct Filters : upstream::LoopFixture {
                 handed.push_back({std::move(one.accepted.fd), one.accepted.unread.to_string(),
                                   text(one.accepted.client), text(one.accepted.client_target),
                                   shm::from_sockaddr(one.accepted.peer, one.accepted.peer_length).to_string(), one.tls,
-                                  one.hello.server_name, one.hello.alpn});
+                                  one.accepted.server_name, one.application_protocols});
             });
         filters->on_change([this](int change) { changes += change; });
     }

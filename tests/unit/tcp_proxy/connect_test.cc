@@ -116,6 +116,20 @@ TEST_CASE_FIXTURE(TunnelFixture, "weights") {
     CHECK(to_heavy < 180);
 }
 
+TEST_CASE_FIXTURE(TunnelFixture, "the log tells whom a ClientHello asked for") {
+    add(std::vector<shm::SocketAddress>{});
+    log_as("%REQUESTED_SERVER_NAME%\n");
+    for (const char* name : {"a.example", ""}) {
+        Peer client;
+        network::AcceptedConnection accepted = incoming(client);
+        accepted.server_name = name;
+        set->accept(std::move(accepted));
+        client.leave();
+        REQUIRE(all_gone());
+    }
+    CHECK(logged() == "a.example\n-\n");
+}
+
 TEST_CASE_FIXTURE(TunnelFixture, "the PROXY header names the client and where it connected to") {
     Server server;
     auto with = upstream::cluster_of("up", {server.address()});
