@@ -80,9 +80,8 @@ struct StreamInfo {
     const shm::SocketAddress* downstream_direct_remote = nullptr;  // socket peer; lives as long as the connection
     const shm::SocketAddress* downstream_local = nullptr;
     const network::TlsSession* downstream_tls = nullptr;  // null: plain; lives as long as the connection
-    std::string_view
-        requested_server_name;      // as a listener filter saw it, where `downstream_tls` may not tell it; so too
-    std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
+    std::string_view requested_server_name;  // where a listener filter saw it; lives as long as the connection
+    std::string downstream_remote;           // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;
     std::optional<Protocol> upstream_protocol;  // of the connection that was used; none: raw

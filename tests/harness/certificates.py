@@ -39,9 +39,10 @@ class Authority:
                  '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
 
     def issue(self, name, *alt_names, key='ec', days=30):
-        """alt_names: "DNS:a.com", "IP:127.0.0.1", "URI:spiffe://x"; default DNS:name. key: ec or rsa. days < 0: expired."""
+        """alt_names: "DNS:a.com", "IP:127.0.0.1", "URI:spiffe://x"; default DNS:name. key: ec, rsa (of 2048 bits) or
+        rsa:BITS. days < 0: expired."""
         base = f'{self.directory}/cert-{next(_numbers)}'
-        kind = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] if key == 'ec' else ['rsa:2048']
+        kind = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] if key == 'ec' else ['rsa:2048' if key == 'rsa' else key]
         _openssl('req', '-new', '-newkey', *kind, '-nodes', '-subj', f'/CN={name}', '-keyout', base + '.key', '-out', base + '.csr')
         with open(base + '.ext', 'w') as file:
             file.write('basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n'
