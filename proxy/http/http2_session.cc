@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/http/http2_callbacks.h"
+#include "proxy/http/http2_memory.h"
 
 namespace heirloom::http {
 namespace {
@@ -69,8 +70,9 @@ Http2Session::Http2Session(network::Connection& connection, const Http2Settings&
       collector_(settings_) {
     nghttp2_option* option = make_options(settings_);
     const nghttp2_session_callbacks* callbacks = Callbacks::table();
-    const int failed = side == Side::server ? nghttp2_session_server_new2(&session_, callbacks, this, option)
-                                            : nghttp2_session_client_new2(&session_, callbacks, this, option);
+    nghttp2_mem* const memory = http2_memory();
+    const int failed = side == Side::server ? nghttp2_session_server_new3(&session_, callbacks, this, option, memory)
+                                            : nghttp2_session_client_new3(&session_, callbacks, this, option, memory);
     nghttp2_option_del(option);
     if (failed != 0) throw std::bad_alloc();
     submit_settings();
