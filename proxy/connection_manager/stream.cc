@@ -75,6 +75,8 @@ void Stream::touch() {
     if (idle_timeout_.count() > 0) idle_timer_.arm(loop().timers(), idle_timeout_);
 }
 
+size_t Stream::buffer_limit() const { return connection_->config().buffer_limit_bytes; }
+
 void Stream::admit_tunnel() {
     if (over() || std::exchange(tunnel_, true)) return;
     connection_->config().stats.http.downstream_cx_upgrades_total.add();

@@ -68,6 +68,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     bool request_complete() const override { return request_complete_; }
     bool response_flow_high() const override { return encoder_ && encoder_->above_high_watermark(); }
     http::BodyFlow& request_flow() override { return *this; }
+    size_t buffer_limit() const override;
     void set_idle_timeout(std::chrono::milliseconds timeout) override;
     void set_max_duration(std::chrono::milliseconds limit) override;
     void admit_tunnel() override;

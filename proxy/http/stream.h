@@ -43,6 +43,8 @@ class DownstreamStream {
     // The response outruns the client; see StreamHandler::on_response_flow_high().
     virtual bool response_flow_high() const = 0;
     virtual BodyFlow& request_flow() = 0;
+    // Bytes that may be held for it: per_connection_buffer_limit_bytes of its listener.
+    virtual size_t buffer_limit() const { return 1024 * 1024; }
     // Replaces the connection manager's stream_idle_timeout for this stream (a route may); 0: none.
     virtual void set_idle_timeout(std::chrono::milliseconds) {}
     // Replaces the connection manager's max_stream_duration; counted from the stream's begin; 0: none.

@@ -204,6 +204,22 @@ void Buffer::move_from(Buffer& source, size_t n) {
     }
 }
 
+size_t Buffer::share(const Buffer& source) {
+    size_t held = 0;
+    for (size_t i = source.head_; i < source.slices_.size(); ++i) {
+        const Slice& slice = source.slices_[i];
+        const std::string_view bytes(slice.block.get()->data() + slice.begin, slice.end - slice.begin);
+        const Block* const before = slices_.empty() ? nullptr : slices_.back().block.get();
+        if (before && before != slice.block.get() && bytes.size() <= kCopyLimit) {
+            append(bytes);
+        } else {
+            append(slice.block, bytes);
+        }
+        if (slices_.back().block.get() != before) held += slices_.back().block.get()->capacity;
+    }
+    return held;
+}
+
 std::span<char> Buffer::reserve(size_t minimum) {
     Slice* tail = growable_tail();
     if (tail && tail->block.get()->capacity - tail->end >= minimum) {

@@ -91,6 +91,9 @@ class Buffer {
     // they do not hold a whole block.
     void move_from(Buffer& source, size_t n);
     void move_from(Buffer& source) { move_from(source, source.size()); }
+    // Adds what `source` holds, and leaves it there: both refer to the same bytes, which nobody may change in place any
+    // more. Small slices are copied, but for the first. Returns how much memory this one holds more, in whole blocks.
+    size_t share(const Buffer& source);
 
     // Room at the end for reading from a socket: at least `minimum` contiguous bytes in the last block, else a new
     // block.

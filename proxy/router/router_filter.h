@@ -11,7 +11,8 @@
 // (connect_config): the upstream is then a raw connection that has accepted it as soon as it is there (raw_upstream.h).
 //
 // Without being configured a request is repeated where only this proxy can know that it is safe, if what was sent of
-// the body is still at hand (kReplayBytes), and but for the second kind on a fresh connection:
+// the body is still at hand (the listener's per_connection_buffer_limit_bytes, at most 1 MiB: references to the blocks
+// that pass through, no copies), and but for the second kind on a fresh connection:
 //   - once, when a connection from the pool was closed by the upstream before it answered anything (typically its idle
 //     timeout, at the moment of our request), and the method is idempotent (RFC 9110 9.2.2) or nothing had reached the
 //     socket
@@ -107,7 +108,8 @@ class RouterFilter final : public http::StreamHandler,
     http::RequestEncoder* encoder_ = nullptr;           // a request is on a connection
     upstream::UpstreamTransport* transport_ = nullptr;  // valid with encoder_
     network::Buffer held_;                              // body that came before the connection
-    network::Buffer replay_;                            // copy of what was sent, while a repetition is possible
+    network::Buffer replay_;                            // what was sent, while a repetition is possible
+    size_t replay_memory_ = 0;                          // of its blocks
     std::chrono::milliseconds route_timeout_{0};
     network::Timer route_timer_;
     std::chrono::steady_clock::time_point request_complete_at_;

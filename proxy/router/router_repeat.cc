@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RouterFilter: repetitions that nobody has configured.
-#include <sys/uio.h>
-
-#include <array>
+#include <algorithm>
 
 #include "proxy/router/router_filter.h"
 
@@ -14,7 +12,8 @@ using http::StreamReset;
 
 namespace {
 
-constexpr size_t kReplayBytes = 16 * 1024;
+constexpr size_t kMostReplayBytes = 1024 * 1024;  // where the listener has no limit, or a greater one
+constexpr size_t kSpread = 2;                     // memory that the bytes may take up, as pieces of shared blocks
 constexpr uint32_t kMostMoves = 10;
 
 bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
@@ -24,23 +23,17 @@ bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
 
 }  // namespace
 
-// Keeps a copy for the repetition; only a re-used connection or a shared one may need it.
+// Holds on to the bytes for the repetition; only a re-used connection or a shared one may need it.
 void RouterFilter::remember(const network::Buffer& data) {
     if (!replayable_ || data.empty()) return;
-    std::array<iovec, 16> pieces;
-    const int count = data.fill_iovec(pieces.data(), static_cast<int>(pieces.size()));
-    size_t bytes = 0;
-    for (int i = 0; i < count; ++i) bytes += pieces[static_cast<size_t>(i)].iov_len;
     const bool needed = transport_->reused() || transport_->protocol() == http::Protocol::http2;
-    if (!needed || replay_.size() + data.size() > kReplayBytes || bytes != data.size()) {
-        replayable_ = false;
-        replay_.clear();
-        return;
+    const size_t limit = std::min(stream_.buffer_limit(), kMostReplayBytes);
+    if (needed && replay_.size() + data.size() <= limit) {
+        replay_memory_ += replay_.share(data);
+        if (replay_memory_ <= std::max(kSpread * limit, size_t{kSpread * network::kBlockBytes})) return;
     }
-    for (int i = 0; i < count; ++i) {
-        const iovec& piece = pieces[static_cast<size_t>(i)];
-        replay_.append(std::string_view(static_cast<const char*>(piece.iov_base), piece.iov_len));
-    }
+    replayable_ = false;
+    replay_.clear();
 }
 
 bool RouterFilter::may_repeat(StreamReset reason) const {
@@ -69,6 +62,7 @@ bool RouterFilter::repeat(StreamReset reason) {
     if (tunnel_ == Tunnel::none) {
         held_.clear();
         held_.move_from(replay_);
+        replay_memory_ = 0;
     }
     start_attempt(reason != StreamReset::remote_refused);
     return true;

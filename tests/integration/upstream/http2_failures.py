@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 upstream that resets, refuses, says GOAWAY or dies: what was surely not treated goes out once more, the rest is 503."""
 from harness import *
-from harness.http2_peer import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, serve
+from harness.http2_peer import (CANCEL, DATA, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, INTERNAL_ERROR, NO_ERROR,
+                                REFUSED_STREAM, serve)
 
 
 def after_request(*actions):
@@ -45,13 +46,15 @@ def goaway(last):
     return lambda peer, stream: peer.goaway(last)
 
 
-def run(script, method='GET', body=b'', status=200, flags='-', starts='', retries=0, details=None):
+def run(script, method='GET', body=b'', status=200, flags='-', starts='', retries=0, details=None, settings=None, limit=None):
     """One request to an upstream that plays this script (and the next, when it is a list); the proxy, to look at its stats."""
-    upstream = Http2Peer(script)
+    upstream = Http2Peer(script, settings)
     log = f'{TMP}/access-{upstream.port}'
     line = access_log(log, '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n')
-    proxy = Proxy(config(cluster('up', upstream.port, **speaks('http2')), access_log=[line]), '--concurrency', '1',
-                  '--file-flush-interval-msec', '20')
+    made = config(cluster('up', upstream.port, **speaks('http2')), access_log=[line])
+    if limit:
+        made['static_resources']['listeners'][0]['per_connection_buffer_limit_bytes'] = limit
+    proxy = Proxy(made, '--concurrency', '1', '--file-flush-interval-msec', '20')
     with Client(proxy.port) as client:
         response = client.request('/', method, body=body)
         expect((response.status, response.body[:len(starts)].decode()), (status, starts), f'{script}')
@@ -90,6 +93,27 @@ for method, body in (('GET', b''), ('POST', b'data')):
     expect(len(upstream.connections), 2)
     proxy.wait_stat('cluster.up.upstream_cx_active', 1)
     expect(proxy.stat('cluster.up.upstream_cx_close_notify'), 1)
+
+# So with a body that is still within the buffer limit of the listener, also in the middle of it.
+def crosses_goaway(peer):
+    peer.wait(DATA)
+    peer.goaway(0)
+    peer.until_closed()
+
+
+def takes_all(peer):
+    _, stream, _ = peer.wait(HEADERS)
+    peer.window(0, 8 << 20)
+    peer.window(stream, 8 << 20)
+    serve(peer)
+
+
+body = bytes(range(256)) * 3000
+for wide in (65535, 8 << 20):
+    _, upstream = run([crosses_goaway, takes_all], 'POST', body, retries=1, settings={INITIAL_WINDOW_SIZE: wide})
+    pieces = [payload for kind, _, _, payload in upstream.connections[1].seen if kind == DATA]
+    expect_true(b''.join(pieces) == body, f'{sum(map(len, pieces))} bytes of {len(body)}')
+    run([crosses_goaway, takes_all], 'POST', body, status=503, flags='UR', limit=100_000, settings={INITIAL_WINDOW_SIZE: wide})
 
 # One for an error: repeated like a refusal, not again and again.
 for code, retries in ((NO_ERROR, 10), (ENHANCE_YOUR_CALM, 1)):

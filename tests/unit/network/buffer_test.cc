@@ -112,6 +112,34 @@ TEST_CASE("a slice whose block is used further on is never overwritten") {
     CHECK(view == letters(5000).substr(3000));
 }
 
+TEST_CASE("shared bytes stay in both, whatever becomes of the other") {
+    Buffer source, copy;
+    const std::string large(40'000, 'x');
+    source.append(large);
+    CHECK(copy.share(source) == 3 * kBlockBytes);
+    CHECK(source.front().data() == copy.front().data());
+    source.append("more");
+    copy.append("other");
+    CHECK(source.to_string() == large + "more");
+    CHECK(copy.to_string() == large + "other");
+    source.clear();
+    CHECK(copy.to_string() == large + "other");
+}
+
+TEST_CASE("small slices that are shared do not hold a block each") {
+    Buffer copy;
+    size_t held = 0;
+    std::string all;
+    for (int i = 0; i < 1'000; ++i) {
+        Buffer source;
+        source.append("0123456789");
+        all += "0123456789";
+        held += copy.share(source);
+    }
+    CHECK(held <= 2 * kBlockBytes);
+    CHECK(copy.to_string() == all);
+}
+
 TEST_CASE("a moved-from buffer is empty") {
     Buffer source;
     source.append("abc");

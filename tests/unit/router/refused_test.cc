@@ -153,10 +153,41 @@ TEST_CASE_FIXTURE(RefusedFixture, "not moved for ever") {
 TEST_CASE_FIXTURE(RefusedFixture, "not when too much of the body is gone") {
     RecordedStream& client = stream();
     client.request("POST", "/", false);
-    client.body(std::string(50'000, 'x'), false);
+    SUBCASE("more than the listener may buffer") {
+        client.buffered = 32 * 1024;
+        client.body(std::string(20'000, 'x'), false);
+        client.body(std::string(20'000, 'y'), false);
+    }
+    SUBCASE("more than 1 MiB, whatever the listener may") {
+        client.buffered = UINT32_MAX;
+        for (int i = 0; i < 40; ++i) client.body(std::string(30'000, 'x'), false);
+    }
+    SUBCASE("more memory than that, as it came in pieces that hold a block each") {
+        client.buffered = 32 * 1024;
+        for (int i = 0; i < 10; ++i) client.body(std::string(3'000, 'x'), false);
+    }
     refuse(0);
     CHECK(scripted->streams.size() == 1);
     CHECK(client.status == "503");
+}
+
+TEST_CASE_FIXTURE(RefusedFixture, "a body within the buffer limit goes with it, each time anew, and what still comes") {
+    RecordedStream& client = stream();
+    client.request("POST", "/", false);
+    std::string sent;
+    const auto send = [&](std::string piece, bool end_stream) {
+        client.body(piece, end_stream);
+        sent += piece;
+    };
+    send(std::string(400'000, 'a'), false);
+    for (int i = 0; i < 3'000; ++i) send(std::to_string(i), false);  // small ones hold no block each
+    refuse(0, StreamReset::unprocessed);
+    send(std::string(300'000, 'b'), false);
+    for (size_t i = 1; i < 5; ++i) refuse(i, StreamReset::unprocessed);
+    send(std::string(100'000, 'c'), true);
+    REQUIRE(scripted->streams.size() == 6);
+    CHECK(scripted->streams[5]->body == sent);
+    CHECK(scripted->streams[5]->ended);
 }
 
 TEST_CASE_FIXTURE(RefusedFixture, "another reset is not repeated: the upstream may have done something") {

@@ -82,6 +82,7 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     bool request_complete() const override { return request_complete_; }
     bool response_flow_high() const override { return false; }
     http::BodyFlow& request_flow() override { return *this; }
+    size_t buffer_limit() const override { return buffered; }
     void set_max_duration(std::chrono::milliseconds limit) override { max_duration = limit; }
     void admit_tunnel() override { ++admitted; }
     void refuse_tunnel() override { send_local_reply(403, "", "upgrade_failed", nullptr); }
@@ -100,6 +101,7 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     int interims = 0;
     int admitted = 0;
     int pauses = 0;
+    size_t buffered = 1024 * 1024;
     std::optional<http::StreamReset> was_reset;
     std::optional<std::chrono::milliseconds> idle_timeout, max_duration;
 
