@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/secret_files.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "proxy/logging.h"
+#include "proxy/xxhash64.h"
 
 namespace heirloom::server {
 namespace {
@@ -95,16 +94,39 @@ Result<size_t> SecretFiles::add(const config::SecretSource& source, SecretKind k
     }
     std::optional<SecretValue> value = find(file->second, kind, source.name);
     if (!value) return Error{source.where + ": " + missing(source)};
-    secrets_.push_back(
-        {source, kind, registrar_ ? make_sds_stats(*registrar_, source.name) : SdsStats{}, std::move(*value)});
+    secrets_.push_back({source,
+                        kind,
+                        registrar_ ? make_sds_stats(*registrar_, source.name) : SdsStats{},
+                        std::move(*value),
+                        file->second.version,
+                        {}});
     return secrets_.size() - 1;
 }
 
 void SecretFiles::accept_all() {
     read_.clear();
+    for (Secret& secret : secrets_) count_success(secret, secret.version);
+}
+
+void SecretFiles::count_success(Secret& secret, const std::string& version) {
+    secret.stats.update_attempt.add();
+    secret.stats.update_success.add();
+    secret.version = version;
+    secret.updated = std::chrono::system_clock::now();
+}
+
+void SecretFiles::show() const {
     for (const Secret& secret : secrets_) {
-        secret.stats.update_attempt.add();
-        secret.stats.update_success.add();
+        const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(secret.updated.time_since_epoch());
+        secret.stats.update_time.set(static_cast<uint64_t>(time.count()));
+        secret.stats.version.set(xxhash64(secret.version));
+    }
+}
+
+void SecretFiles::hide() const {
+    for (const Secret& secret : secrets_) {
+        secret.stats.update_time.set(0);
+        secret.stats.version.set(0);
     }
 }
 
@@ -190,14 +212,13 @@ void SecretFiles::on_timer(void* self) {
 }
 
 void SecretFiles::read_again(const std::string& path, Cause cause) {
-    const bool unreadable = ::access(path.c_str(), R_OK) != 0;
     const Result<config::SecretFile> file = config::load_secret_file(path);
     for (size_t i = 0; i < secrets_.size(); ++i) {
         if (secrets_[i].source.path != path) continue;
         if (file) {
             take(i, *file, cause);
         } else {
-            reject(secrets_[i], file.error().text, cause, unreadable);
+            reject(secrets_[i], file.error().text, cause, file.error().code != 0);
         }
     }
 }
@@ -216,8 +237,7 @@ void SecretFiles::take(size_t index, const config::SecretFile& file, Cause cause
                            file.version.empty() ? "" : ", version ", file.version);
     }
     if (cause == Cause::keys_moved || (cause == Cause::unwatched && !changed)) return;
-    secret.stats.update_attempt.add();
-    secret.stats.update_success.add();
+    count_success(secret, file.version);
 }
 
 void SecretFiles::reject(const Secret& secret, const std::string& why, Cause cause, bool unreadable) const {

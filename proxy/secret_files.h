@@ -35,7 +35,9 @@ using SecretValue = std::variant<config::CertificateConfig, config::ValidationCo
     COUNTER(update_success)                           \
     COUNTER(update_failure)                           \
     COUNTER(update_rejected)                          \
-    COUNTER(key_rotation_failed)
+    COUNTER(key_rotation_failed)                      \
+    GAUGE(update_time)                                \
+    GAUGE(version)
 // clang-format on
 struct SdsStats {
     HEIRLOOM_SDS_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
@@ -60,6 +62,10 @@ class SecretFiles {
     const SecretValue& value(size_t index) const { return secrets_[index].value; }
     // All of them are used: counts what add() read.
     void accept_all();
+    // The gauges: when each secret was last told, and the hash of its version. Of one generation only: a gauge of the
+    // segment is the sum of all. hide() sets them to 0.
+    void show() const;
+    void hide() const;
     // Begins to watch, and offers what has changed since add() read it. `loop` outlives this. What cannot be watched
     // yet, be it that the kernel gives no watches, is logged once and tried again.
     void watch(network::EventLoop& loop, Offer offer);
@@ -70,6 +76,8 @@ class SecretFiles {
         SecretKind kind;
         SdsStats stats;
         SecretValue value;
+        std::string version;                              // of the file, as it was told last
+        std::chrono::system_clock::time_point updated{};  // when
     };
     // Why a file is read again; the later ones include the earlier. `unwatched`: it may have moved while nobody looked,
     // which is counted when it has.
@@ -79,6 +87,7 @@ class SecretFiles {
     static void on_timer(void* self);
     void read_again(const std::string& path, Cause cause);
     void take(size_t index, const config::SecretFile& file, Cause cause);
+    static void count_success(Secret& secret, const std::string& version);
     void reject(const Secret& secret, const std::string& why, Cause cause, bool unreadable) const;
     std::optional<Cause> cause_for(const Secret& secret, const std::string& directory, std::string_view name) const;
     Status try_watch();

@@ -292,6 +292,7 @@ void Server::on_drain(seconds drain_time, bool immediate) {
     SPDLOG_LOGGER_INFO(main_log(), "closing and draining listeners");
     set_phase(Phase::draining, shm::GenerationState::draining);
     hide(stats_, runtime_stats_);
+    tls_->hide();
     listener_stats_.total_listeners_active.set(0);
     listener_stats_.workers_started.set(0);
     drain_.start(loop_.now(), drain_time.count() > 0 ? drain_time : options_.drain_time,
@@ -442,6 +443,7 @@ void Server::tick() {
                  {options_.concurrency, epoch_, static_cast<uint64_t>(state()), uptime_all(), others,
                   snapshot_->deprecated_fields, tls_->days_until_first_expiration(loop_.wall_now()),
                   tls_->seconds_until_first_ocsp_expiration(loop_.wall_now())});
+            tls_->show();
         }
     }
     tick_timer_.arm(loop_.timers(), kTick);

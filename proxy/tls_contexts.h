@@ -37,6 +37,10 @@ class TlsContexts {
     // Watches the files of secrets from now on. What cannot be watched is logged.
     void watch(network::EventLoop& loop);
 
+    // The gauges of secrets, as SecretFiles.
+    void show() const { secrets_.show(); }
+    void hide() const { secrets_.hide(); }
+
     // Of chains and clusters, for /certs.
     std::vector<std::shared_ptr<const tls::Context>> all() const;
     // Of certificates and authorities; as Envoy's gauge, 2^32 - 1 when there is none.

@@ -2,6 +2,7 @@
 #include "proxy/config/secret_file.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <tuple>
 
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
@@ -65,6 +66,8 @@ void check_file(const SecretSource& source, SecretKind kind, const Path& path, R
         context.problems.error(path, source.path + ": no secret of this kind and name: " + source.name);
     }
 }
+
+Error unreadable(std::string why) { return {std::move(why), EBADMSG}; }
 
 bool same(const DataText& one, const DataText& other) { return one.bytes == other.bytes && one.path == other.path; }
 
@@ -168,11 +171,15 @@ bool same(const ValidationConfig& one, const ValidationConfig& other) {
 Result<SecretFile> load_secret_file(const std::string& path) {
     try {
         Result<LoadedDocument> loaded = load_document_file(path, kMaxSecretFileBytes, FileKind::regular);
-        if (!loaded) return loaded.error();
+        if (!loaded) return unreadable(loaded.error().text);
         Problems problems;
         problems.add_source(loaded->document);
         DiscoveryResponse response;
         MessageBuilder(loaded->document, problems, false).build(response);
+        if (problems.any()) return unreadable(problems.text());
+        if (const int number = response.resources_size(); number != 1) {
+            problems.error(Path().field("resources"), "one secret is required, there are " + std::to_string(number));
+        }
         SecretFile file;
         file.version = response.version_info();
         for (int i = 0; i < response.resources_size(); ++i) {

@@ -13,9 +13,10 @@
 
 namespace heirloom::config {
 
-// YAML or JSON by the extension, as a bootstrap: `resources`, a list of Secrets. Errors as load_bootstrap(): one line
-// for each thing that is wrong, "FILE:LINE:COLUMN: field.path: what". Whether certificates, keys and trust are any good
-// is found out by tls/.
+// YAML or JSON by the extension, as a bootstrap: `resources`, a list of one Secret (Envoy refuses a file of several
+// too: each has a file of its own). Errors as load_bootstrap(): one line for each thing that is wrong,
+// "FILE:LINE:COLUMN: field.path: what"; `code` is not 0 where there is nothing that could be looked at: no such file,
+// no YAML, no list of resources. Whether certificates, keys and trust are any good is found out by tls/.
 Result<SecretFile> load_secret_file(const std::string& path);
 
 // Null when there is none of this name.

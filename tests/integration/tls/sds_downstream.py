@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A listener's certificate by SDS: new connections get the new one while old ones go on; over a hot restart too."""
+import time
+
 from harness import *
 from harness.certificates import tls_transport
 
@@ -51,3 +53,7 @@ before = heirloom.stat('sds.server.update_success')
 write_secrets(keys, secret('server', one))
 heirloom.wait_stat('sds.server.update_success', lambda value: value > before)
 on_all_workers('one')
+
+# When it was told last, and what: of the live generation, not the sum of both.
+heirloom.wait_stat('sds.server.update_time', lambda value: 0 <= time.time() * 1000 - value < 60_000)
+expect(heirloom.stat('sds.server.version'), 17241709254077376921, 'the hash of no version')

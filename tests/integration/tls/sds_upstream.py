@@ -51,13 +51,14 @@ proxy.wait_stat('sds.client.update_success', 3)
 expect(proxy.stat(updates), 2)
 
 # Broken in each way: the old one stays, and the log says what and where.
-for rejected, (text, what) in enumerate([
-        ('resources: [', f'{keys}:'),
-        ({'resources': [secret('client', chain=one.chain, key=unrelated.key)]}, 'it is not the key of'),
-        ({'resources': [secret('client', chain=f'{TMP}/nowhere', key=one.key)]}, f'{TMP}/nowhere'),
-        ({'resources': [secret('somebody', two)]}, 'no secret of this kind and name: client')], 1):
+for number, (text, count, what) in enumerate([
+        ('resources: [', 'update_failure', f'{keys}:'),
+        ({'resources': [secret('client', chain=one.chain, key=unrelated.key)]}, 'update_rejected', 'it is not the key of'),
+        ({'resources': [secret('client', chain=f'{TMP}/nowhere', key=one.key)]}, 'update_rejected', f'{TMP}/nowhere'),
+        ({'resources': [secret('somebody', two)]}, 'update_rejected', 'no secret of this kind and name: client'),
+        ({'resources': [secret('client', one), secret('somebody', two)]}, 'update_rejected', 'one secret is required')]):
     write_config(text, keys)
-    proxy.wait_stat('sds.client.update_rejected', rejected)
+    proxy.wait_stat('sds.client.' + count, max(number, 1))
     expect_in(what, [line for line in proxy.log.splitlines() if 'update of secret client rejected' in line][-1])
     expect(shown(), 'two')
     expect(proxy.stat(updates), 2)
@@ -65,7 +66,7 @@ for rejected, (text, what) in enumerate([
 # It leads nowhere.
 os.symlink(f'{TMP}/nowhere', keys + '.new')
 os.rename(keys + '.new', keys)
-proxy.wait_stat('sds.client.update_failure', 1)
+proxy.wait_stat('sds.client.update_failure', 2)
 expect(shown(), 'two')
 
 # Gone, and something else moved beside it: nothing is read. Back again: it is.
@@ -74,7 +75,7 @@ os.rename(write_secrets(f'{TMP}/beside.yaml', secret('client', one)), f'{TMP}/el
 write_secrets(keys, secret('client', one))
 proxy.wait_stat('sds.client.update_success', 4)
 wait_for('the certificate', lambda: shown() == 'one')
-expect(counted('client'), {'update_attempt': 9, 'update_success': 4, 'update_rejected': 4, 'update_failure': 1})
+expect(counted('client'), {'update_attempt': 10, 'update_success': 4, 'update_rejected': 4, 'update_failure': 2})
 
 # Another CA: the server is trusted no longer; with both it is again.
 write_secrets(ca, secret('roots', authority=other))

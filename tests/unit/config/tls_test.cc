@@ -275,11 +275,14 @@ TEST_CASE("files of secrets are read with all they name") {
     CHECK(load_secret_file(piped).error().text.ends_with("unable to read file: " + pipe + ": not a regular file"));
     const std::string big = directory.write("big.yaml", std::string((4u << 20) + 1, '#'));
     CHECK(load_secret_file(big).error().text == "unable to read file: " + big + ": more than 4194304 bytes");
+    CHECK(load_secret_file(big).error().code != 0);
     const std::string bad = directory.write(
         "bad.yaml", "resources:\n- \"@type\": " + kTls +
                         "Secret\n  name: cert\n  tls_certificate: {}\n- \"@type\": " + kTls + "Secret\n");
+    CHECK(load_secret_file(bad).error().code == 0);
     CHECK(load_secret_file(bad).error().text ==
-          bad + ":4:3: resources[0].tls_certificate.certificate_chain: required\n" + bad +
+          bad + ":1:1: resources: one secret is required, there are 2\n" + bad +
+              ":4:3: resources[0].tls_certificate.certificate_chain: required\n" + bad +
               ":4:3: resources[0].tls_certificate.private_key: required\n" + bad +
               ":5:3: resources[1].name: required, and must not be empty\n" + bad +
               ":5:3: resources[1]: one of tls_certificate, session_ticket_keys, validation_context is required");

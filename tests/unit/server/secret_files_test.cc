@@ -80,9 +80,10 @@ struct Fixture {
 };
 
 TEST_CASE_FIXTURE(Fixture, "one secret of one file is one, whoever asks") {
-    move_in("sds.yaml", text("one") + secret("b", "{inline_string: two}"));
+    move_in("sds.yaml", text("one"));
+    move_in("other.yaml", "resources:\n" + secret("b", "{inline_string: two}"));
     const auto first = files.add(source("sds.yaml"), SecretKind::certificate);
-    const auto second = files.add(source("sds.yaml", "b"), SecretKind::certificate);
+    const auto second = files.add(source("other.yaml", "b"), SecretKind::certificate);
     REQUIRE((first && second));
     CHECK(*first != *second);
     CHECK(*files.add(source("sds.yaml"), SecretKind::certificate) == *first);
@@ -120,6 +121,70 @@ TEST_CASE_FIXTURE(Fixture, "a moved file is offered, the same is not, and what i
     CHECK(std::get<config::CertificateConfig>(files.value(0)).chain.bytes == "three");
     CHECK(offered == std::vector<std::string>{"two", "three", "three"});
     CHECK(stat("update_attempt") == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is no response fails, what is one but of no use is rejected; the old one stays") {
+    move_in("sds.yaml", text("one"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    watch();
+    uint64_t failed = 0, rejected = 0;
+    for (const std::string& broken : {std::string("resources: ["), std::string("resources: 7\n"),
+                                      std::string("resources:\n- 7\n"), std::string("\xff")}) {
+        CAPTURE(broken);
+        move_in("sds.yaml", broken);
+        REQUIRE(run_until([&] { return stat("update_failure") == failed + 1; }));
+        ++failed;
+    }
+    // A file is one secret: a second one spoils the first.
+    for (const std::string& useless :
+         {std::string("resources: []\n"), text("two") + secret("b", "{inline_string: two}"),
+          text("two") + secret("a", "{}"), "resources:\n" + secret("b", "{inline_string: two}"),
+          "resources:\n" + secret("a", "{filename: nowhere}")}) {
+        CAPTURE(useless);
+        move_in("sds.yaml", useless);
+        REQUIRE(run_until([&] { return stat("update_rejected") == rejected + 1; }));
+        ++rejected;
+    }
+    CHECK(stat("update_failure") == failed);
+    CHECK(stat("update_attempt") == 1 + failed + rejected);
+    CHECK(stat("update_success") == 1);
+    CHECK(offered.empty());
+    move_in("sds.yaml", text("two"));
+    REQUIRE(run_until([&] { return offered == std::vector<std::string>{"two"}; }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "when a secret was told last, and its version") {
+    const auto gauge = [&](const char* name) {
+        return thread_value(registrar.gauge(std::string("sds.a.") + name).slot());
+    };
+    const auto now = [] {
+        return static_cast<uint64_t>(
+            std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    };
+    move_in("sds.yaml", text("one"));
+    REQUIRE(files.add(source("sds.yaml"), SecretKind::certificate));
+    const uint64_t before = now();
+    watch();
+    CHECK(gauge("update_time") == 0);
+    files.show();
+    const uint64_t first = gauge("update_time");
+    CHECK(first >= before);
+    CHECK(first <= now());
+    CHECK(gauge("version") == 17241709254077376921u);
+    move_in("sds.yaml", "version_info: v17\n" + text("one"));
+    REQUIRE(run_until([&] { return stat("update_success") == 2; }));
+    files.show();
+    CHECK(gauge("version") == 2880288701811005767u);
+    const uint64_t second = gauge("update_time");
+    CHECK(second > first);
+    move_in("sds.yaml", "version_info: v18\nresources: []\n");
+    REQUIRE(run_until([&] { return stat("update_rejected") == 1; }));
+    files.show();
+    CHECK(gauge("version") == 2880288701811005767u);
+    CHECK(gauge("update_time") == second);
+    files.hide();
+    CHECK(gauge("version") == 0);
+    CHECK(gauge("update_time") == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "the files that a secret names, also those that it names since an update") {
@@ -229,7 +294,7 @@ TEST_CASE_FIXTURE(Fixture, "what moved between the first reading and the watches
         watch();
         CHECK(offered.empty());
         CHECK(stat("update_attempt") == 2);
-        CHECK(stat("update_rejected") == 1);
+        CHECK(stat("update_failure") == 1);
     }
 }
 
@@ -250,7 +315,7 @@ TEST_CASE_FIXTURE(Fixture, "watches that the kernel does not give at first") {
     {
         const DescriptorLimit none(0);
         watch();
-        REQUIRE(stat("update_rejected") == 1);  // nor could it be read: the limit is one
+        REQUIRE(stat("update_failure") == 1);  // nor could it be read: the limit is one
     }
     move_in("sds.yaml", text("two"));
     REQUIRE(run_until([&] { return offered.size() == 1; }));
