@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <chrono>
+#include <cstring>
 
 namespace heirloom::connection_manager {
 namespace {
@@ -53,8 +54,7 @@ std::string_view Random::uuid() {
     words[1] = (words[1] & ~0xc000000000000000ull) | 0x8000000000000000;  // variant 1
     for (size_t i = 0; i < kPlaces.size(); ++i) {
         const uint64_t byte = (words[i / 8] >> (56 - 8 * (i % 8))) & 0xff;
-        text_[kPlaces[i]] = kHexPairs.text[2 * byte];
-        text_[kPlaces[i] + 1u] = kHexPairs.text[2 * byte + 1];
+        std::memcpy(text_.data() + kPlaces[i], kHexPairs.text + 2 * byte, 2);
     }
     text_[8] = text_[13] = text_[18] = text_[23] = '-';
     return {text_.data(), text_.size()};

@@ -87,13 +87,13 @@ class HeaderMap {
 
     // Views must outlive the map or point into a pinned block.
     void add_view(HeaderId id, std::string_view name, std::string_view value) {
-        fields_.push_back(HeaderField{name, value, id});
+        fields_.emplace_back(name, value, id);
         if (id == HeaderId::other) return;
         uint16_t& first = first_[static_cast<size_t>(id)];
         if (first == 0 && fields_.size() <= UINT16_MAX) first = static_cast<uint16_t>(fields_.size());
     }
-    // Copies both into the arena.
-    void add_copy(std::string_view lower_case_name, std::string_view value);
+    // Copies both into the arena. The reference is valid until the next field is added.
+    HeaderField& add_copy(std::string_view lower_case_name, std::string_view value);
     void add_copy(HeaderId id, std::string_view value);
     // Replaces the first field of that name and removes further ones; adds it when absent. Copies the value.
     void set(HeaderId id, std::string_view value);

@@ -37,20 +37,29 @@ inline bool is_control(char c) { return (static_cast<uint8_t>(c) < 0x20 && c != 
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+#if defined(__SSE2__)
+// A bit for each of the 16 bytes at `at` that is a control character.
+inline unsigned control_mask(const char* at) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i text = _mm_or_si128(_mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x20)), bytes),
+                                      _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t')));
+    const __m128i bad =
+        _mm_or_si128(_mm_andnot_si128(text, _mm_set1_epi8(-1)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+    return static_cast<unsigned>(_mm_movemask_epi8(bad));
+}
+#endif
+
 // First control character (not the tab) in [begin, end), else `end`. Bytes of 0x80 and above are text.
 inline const char* find_control(const char* begin, const char* end) {
     const char* at = begin;
 #if defined(__SSE2__)
-    const __m128i space = _mm_set1_epi8(0x20);
-    const __m128i tab = _mm_set1_epi8('\t');
-    const __m128i del = _mm_set1_epi8(0x7f);
-    for (; end - at >= 16; at += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-        const __m128i text =
-            _mm_or_si128(_mm_cmpeq_epi8(_mm_max_epu8(bytes, space), bytes), _mm_cmpeq_epi8(bytes, tab));
-        const __m128i bad = _mm_or_si128(_mm_andnot_si128(text, _mm_set1_epi8(-1)), _mm_cmpeq_epi8(bytes, del));
-        const int mask = _mm_movemask_epi8(bad);
-        if (mask != 0) return at + __builtin_ctz(static_cast<unsigned>(mask));
+    if (end - at >= 16) {
+        for (; end - at >= 16; at += 16) {
+            if (const unsigned mask = control_mask(at); mask != 0) return at + __builtin_ctz(mask);
+        }
+        // The last 16, of which the first were seen already.
+        const unsigned mask = control_mask(end - 16);
+        return mask == 0 ? end : end - 16 + __builtin_ctz(mask);
     }
 #endif
     while (at != end && !is_control(*at)) ++at;

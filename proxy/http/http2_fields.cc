@@ -59,14 +59,6 @@ void FieldCollector::begin(HeaderMap& map) {
     count_ = 0;
 }
 
-bool FieldCollector::add(std::string_view name, std::string_view value, bool never_indexed) {
-    bytes_ += name.size() + value.size();
-    if (bytes_ > settings_.max_headers_bytes || ++count_ > settings_.max_headers_count) return false;
-    map_->add_copy(name, value);
-    map_->fields().back().never_indexed = never_indexed;
-    return true;
-}
-
 bool complete_request_head(HeaderMap& headers) {
     if (headers.has(HeaderId::host)) {
         size_t hosts = 0;

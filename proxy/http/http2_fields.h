@@ -18,7 +18,12 @@ class FieldCollector {
     explicit FieldCollector(const Http2Settings& settings) : settings_(settings) {}
     void begin(HeaderMap& map);
     // False: the head is over a limit.
-    bool add(std::string_view name, std::string_view value, bool never_indexed);
+    bool add(std::string_view name, std::string_view value, bool never_indexed) {
+        bytes_ += name.size() + value.size();
+        if (bytes_ > settings_.max_headers_bytes || ++count_ > settings_.max_headers_count) return false;
+        map_->add_copy(name, value).never_indexed = never_indexed;
+        return true;
+    }
 
   private:
     const Http2Settings& settings_;

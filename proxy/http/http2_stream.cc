@@ -84,9 +84,9 @@ void Http2Stream::send_trailers(const HeaderMap& map) {
         has_trailers_to_send = true;
         trailers_out_.clear();
         for (const nghttp2_nv& field : fields) {
-            trailers_out_.add_copy({reinterpret_cast<const char*>(field.name), field.namelen},
-                                   {reinterpret_cast<const char*>(field.value), field.valuelen});
-            trailers_out_.fields().back().never_indexed = (field.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
+            HeaderField& copied = trailers_out_.add_copy({reinterpret_cast<const char*>(field.name), field.namelen},
+                                                         {reinterpret_cast<const char*>(field.value), field.valuelen});
+            copied.never_indexed = (field.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
         }
     }
     if (std::exchange(deferred, false)) nghttp2_session_resume_data(session_->library(), id);
