@@ -309,6 +309,8 @@ void Stream::reply(uint16_t status, std::string_view body, std::string_view deta
 
 void Stream::reset(http::StreamReset) {
     if (over() || (response_complete_ && !tunnel_)) return;
+    // What is under way of a whole response is the client's.
+    if (response_complete_ && connection_->multiplexed()) return encoder_->forgo_request();
     end_here();
 }
 

@@ -85,6 +85,9 @@ class ResponseEncoder {
     virtual void encode_body(network::Buffer& data, bool end_stream) = 0;  // takes all bytes of `data`
     virtual void encode_trailers(const HeaderMap& trailers) = 0;           // ends the response
     virtual void reset(StreamReset reason) = 0;  // HTTP/1: the connection is closed when the response had begun
+    // HTTP/2: the rest of a request has no reader. REQUIRES: a tunnel whose response has ended. When the client has
+    // all of that the stream ends by RST_STREAM, without an error.
+    virtual void forgo_request() {}
     virtual BodyFlow& request_flow() = 0;
     // Bytes written by this stream that the socket has not taken yet are above the watermark.
     virtual bool above_high_watermark() const = 0;

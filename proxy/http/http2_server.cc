@@ -24,6 +24,7 @@ class ServerStream final : public Http2Stream, public ResponseEncoder {
     void encode_body(network::Buffer& data, bool end_stream) override { send_body(data, end_stream); }
     void encode_trailers(const HeaderMap& map) override { send_trailers(map); }
     void reset(StreamReset reason) override;
+    void forgo_request() override;
     BodyFlow& request_flow() override { return *this; }
     bool above_high_watermark() const override { return over_limit(); }
 
@@ -144,6 +145,12 @@ void ServerStream::reset(StreamReset reason) {
     if (reason == StreamReset::protocol_error) code = NGHTTP2_PROTOCOL_ERROR;
     if (reason == StreamReset::remote_refused) code = NGHTTP2_REFUSED_STREAM;
     send_reset(code);
+}
+
+void ServerStream::forgo_request() {
+    if (!std::exchange(tunnel_open, false) || reset_here || closed || server_->over()) return;
+    if (local_end_sent) server_->note_end_sent(*this);  // else when it is
+    server_->wake();
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     void refuse_later(Http2Stream& stream);  // a request that cannot even be begun
     void count_consumed(const Http2Stream& stream, size_t bytes);
     void retire(Http2Stream& stream);
+    void note_end_sent(Http2Stream& stream);  // of a server: nobody hears the rest of a request that is no tunnel
     Http2Stream& open(Http2Stream& stream, int32_t id);
     FieldList& field_list() { return fields_; }
     const Http2Settings& settings() const { return settings_; }
@@ -72,7 +73,6 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     void pull();
     bool pull_batch();
     void note_frame(const uint8_t* frame, size_t length);
-    void note_end_sent(Http2Stream& stream);
     void deliver_waiting();
     void stream_closed(Http2Stream& stream, uint32_t error_code);
     void end_if_delivered(Http2Stream& stream);

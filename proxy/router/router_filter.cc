@@ -254,6 +254,7 @@ void RouterFilter::on_request_body(network::Buffer& data, bool end_stream) {
 
 void RouterFilter::end_upstream_request() {
     stream_.info().upstream_request_end = stream_.loop().now();
+    request_ended_ = true;
     // In a tunnel the upstream's side may have ended before.
     if (tunnel_ == Tunnel::open && response_ended_) leave_upstream();
 }
@@ -344,15 +345,13 @@ void RouterFilter::on_response_trailers(http::HeaderMap& trailers) {
 
 void RouterFilter::finish_response() {
     stream_.info().upstream_response_end = stream_.loop().now();
-    if (request_complete_) {
-        cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()));
-    } else if (tunnel_ == Tunnel::open) {
+    if (tunnel_ == Tunnel::open && !request_ended_) {
         response_ended_ = true;  // the client's side goes on
         return;
-    } else {
-        // Answered before the request was over: the rest of it has no reader.
-        encoder_->reset(StreamReset::local);
     }
+    if (request_complete_) cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()));
+    // Answered before the request was over, or what was held for a tunnel never leaves: the rest of it has no reader.
+    if (!request_complete_ || tunnel_ == Tunnel::refused) encoder_->reset(StreamReset::local);
     done_ = true;
     route_timer_.cancel();
     leave_upstream();
@@ -362,6 +361,17 @@ void RouterFilter::on_stream_reset(StreamReset reason) {
     if (reason == StreamReset::remote) cluster_->stats().upstream_rq_rx_reset.add();
     if (may_repeat(reason) && repeat(reason)) return;
     fail(reason, {});
+}
+
+// The encoder is dead. It is still ours only in a tunnel whose upstream has ended: with our end just now, or because it
+// has taken back what is left of our side, as servers do when nobody reads on.
+void RouterFilter::on_stream_complete() {
+    if (!encoder_) return;
+    if (request_complete_) return end_upstream_request();
+    cluster_->stats().upstream_rq_rx_reset.add();
+    done_ = true;
+    leave_upstream();
+    stream_.reset(StreamReset::remote);
 }
 
 void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) {

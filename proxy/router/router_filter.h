@@ -68,6 +68,7 @@ class RouterFilter final : public http::StreamHandler,
     void on_stream_reset(http::StreamReset reason) override;
     void on_request_flow_high() override;
     void on_request_flow_low() override;
+    void on_stream_complete() override;
     // upstream::PoolCallbacks
     void on_pool_ready(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) override;
     void on_pool_failure(http::StreamReset reason, std::string_view transport_failure) override;
@@ -116,6 +117,7 @@ class RouterFilter final : public http::StreamHandler,
     uint32_t attempt_ = 0;
     uint32_t request_pauses_ = 0;
     bool request_complete_ = false;
+    bool request_ended_ = false;  // and its end was told upstream
     bool response_started_ = false;
     bool replayable_ = true;  // replay_ holds all that was sent of the body
     bool retrying_ = false;
