@@ -94,10 +94,14 @@ void Http2Stream::send_trailers(const HeaderMap& map) {
 }
 
 void Http2Stream::send_reset(uint32_t error_code) {
-    if (closed || reset_here || session_->over()) return;
+    if (retired || reset_here || session_->over()) return;
     reset_here = true;
     out.clear();
-    if (id < 0) return session_->retire(*this);  // the peer never heard of it
+    if (closed || id < 0) {
+        // Whole, but not taken yet; or the peer never heard of it. No frame will tell the session of its end.
+        closed = end_delivered = true;
+        return session_->deliver_later(*this);
+    }
     session_->count(&Http2Stats::tx_reset);
     nghttp2_submit_rst_stream(session_->library(), NGHTTP2_FLAG_NONE, id, error_code);
     session_->wake();

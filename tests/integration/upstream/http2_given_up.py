@@ -38,6 +38,42 @@ expect((resets(upstream), len(upstream.connections)), ([(1, CANCEL)], 1))
 expect((proxy.stat('cluster.up.upstream_rq_timeout'), proxy.stat('cluster.up.http2.streams_active')), (1, 0))
 
 
+
+# An answer that has come whole and waits for a slow client, who leaves: nothing of it is left, and the connection's window is given back.
+SIZE = 3_000_000
+whole, given_back = [], []
+
+
+def large(peer):
+    for _ in range(2):
+        stream = peer.next_request()
+        peer.headers(stream)
+        for at in range(0, SIZE, 16000):
+            peer.data(stream, bytes(min(16000, SIZE - at)), end=at + 16000 >= SIZE)
+        peer.send(h2.ping(b'have all'))
+        peer.wait(h2.PING)
+        whole.append(stream)
+    while True:
+        _, stream, payload = peer.wait(h2.WINDOW_UPDATE)
+        if stream == 0:
+            given_back[:] = [sum(int.from_bytes(one[3], 'big') for one in peer.seen if one[0] == h2.WINDOW_UPDATE and one[2] == 0)]
+
+
+upstream = Http2Peer(large)
+proxy = Proxy(config(cluster('up', upstream.port, **speaks('http2', initial_connection_window_size=2 * SIZE))), '--concurrency', '1')
+with Http2Client(proxy.port, greedy=False) as client:
+    stream = client.open()
+    wait_for('the whole answer', lambda: whole == [1])
+    client.send(h2.reset(stream))
+    proxy.wait_stat('cluster.up.upstream_rq_active', 0)
+    client.open()
+    wait_for('the whole answer', lambda: whole == [1, 3])
+proxy.wait_stat('cluster.up.upstream_rq_active', 0)
+wait_for('the window', lambda: given_back and given_back[0] >= 2 * SIZE - 65535 + SIZE)
+stats = proxy.stats()
+expect((stats['cluster.up.http2.streams_active'], stats['cluster.up.upstream_cx_active'], stats['cluster.up.upstream_rq_tx_reset']), (0, 1, 2))
+
+
 # The upstream resets in the middle of its answer: the client sees that it is not whole.
 def half(peer):
     stream = peer.next_request()
