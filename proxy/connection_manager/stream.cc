@@ -171,6 +171,7 @@ void Stream::on_stream_reset(http::StreamReset reason) {
         case http::StreamReset::connection_failed:
         case http::StreamReset::connection_timeout:
         case http::StreamReset::overflow:
+        case http::StreamReset::no_connect:
             break;
     }
     disconnected(false);

@@ -39,6 +39,7 @@ enum class StreamReset : uint8_t {
     connection_timeout,
     overflow,        // circuit breaker
     protocol_error,  // the peer broke the protocol
+    no_connect,      // the peer has not offered extended CONNECT, which an upgrade needs over HTTP/2
 };
 // Envoy's words: "connection termination", "remote connection failure", ... (reference: local replies).
 std::string_view name_of(StreamReset reset);
@@ -159,7 +160,8 @@ class ResponseDecoder {
 class RequestEncoder {
   public:
     virtual ~RequestEncoder() = default;
-    // Reads `:method`, `:path`, `:authority`; writes framing itself.
+    // Reads `:method`, `:path`, `:authority`; writes framing itself. HTTP/2: an upgrade may have to wait for what the
+    // peer's SETTINGS say of extended CONNECT (RFC 8441, 3): its body must wait until it is accepted.
     virtual void encode_headers(const HeaderMap& headers, bool end_stream) = 0;
     virtual void encode_body(network::Buffer& data, bool end_stream) = 0;
     virtual void encode_trailers(const HeaderMap& trailers) = 0;

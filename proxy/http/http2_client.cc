@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The upstream side of HTTP/2: many requests at a time, as many as the peer allows.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -19,8 +20,11 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     }
     void give_back() override {
         decoder_ = nullptr;
+        waiting_head_.reset();
         StreamPool<ClientStream>::give_back(this);
     }
+    // The peer's SETTINGS are here.
+    void send_waiting_head();
 
     // RequestEncoder
     void encode_headers(const HeaderMap& request, bool end_stream) override;
@@ -56,12 +60,15 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     }
 
   private:
+    void send_request_head(const HeaderMap& request, bool end_stream);
     // Both sides have said all: nobody waits for the last bytes to leave.
     void complete_if_over() {
         if (end_delivered && local_ended) on_complete();
     }
 
-    std::string upgrade_;  // what was asked for
+    std::string upgrade_;                      // what was asked for
+    std::unique_ptr<HeaderMap> waiting_head_;  // of an upgrade: waits for SETTINGS
+    bool waiting_end_ = false;
     Http2Client* client_ = nullptr;
     ResponseDecoder* decoder_ = nullptr;
 };
@@ -92,6 +99,13 @@ class Http2Client final : public ClientCodec, public Http2Session {
         return std::min(peer, settings().max_concurrent_streams);
     }
 
+    // RFC 8441, 3: extended CONNECT only to a peer that has offered it.
+    bool settings_known() const { return settings_known_; }
+    bool may_connect() const {
+        return nghttp2_session_get_remote_settings(library(), NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+    }
+    void note_head_waits() { heads_wait_ = true; }
+
   private:
     Http2Stream* make_stream(int32_t) override { return nullptr; }  // a server opens none: push is off
     void on_stream_gone(Http2Stream&) override {
@@ -101,19 +115,51 @@ class Http2Client final : public ClientCodec, public Http2Session {
     void on_goaway_received() override {
         if (!std::exchange(goaway_, true)) callbacks_.on_goaway();
     }
-    void on_settings_received() override { callbacks_.on_max_streams_changed(); }
+    void on_settings_received() override;
 
     ClientCallbacks& callbacks_;
     bool goaway_ = false;
+    bool settings_known_ = false;
+    bool heads_wait_ = false;
 };
+
+void Http2Client::on_settings_received() {
+    settings_known_ = true;
+    if (std::exchange(heads_wait_, false)) {
+        for (Http2Stream* stream = first_open(); stream; stream = stream->next) {
+            static_cast<ClientStream*>(stream)->send_waiting_head();
+        }
+    }
+    callbacks_.on_max_streams_changed();
+}
 
 void ClientStream::encode_headers(const HeaderMap& request, bool end_stream) {
     if (head_sent || reset_here || client_->over()) return;
     upgrade_ = request.get(HeaderId::upgrade);
     connect = !upgrade_.empty() || request.get(HeaderId::method) == "CONNECT";
+    if (upgrade_.empty() || client_->may_connect()) return send_request_head(request, end_stream);
+    waiting_head_ = std::make_unique<HeaderMap>();
+    for (const HeaderField& field : request.fields()) {
+        if (field.removed) continue;
+        waiting_head_->add_copy(field.name, field.value);
+        waiting_head_->fields().back().never_indexed = field.never_indexed;
+    }
+    waiting_end_ = end_stream;
+    client_->settings_known() ? send_waiting_head() : client_->note_head_waits();
+}
+
+void ClientStream::send_request_head(const HeaderMap& request, bool end_stream) {
     FieldList& fields = client_->field_list();
     list_request(request, client_->settings().secure, fields);
     send_head(fields, end_stream);
+}
+
+void ClientStream::send_waiting_head() {
+    if (!waiting_head_ || reset_here) return;
+    const std::unique_ptr<HeaderMap> request = std::move(waiting_head_);
+    if (client_->may_connect()) return send_request_head(*request, waiting_end_);
+    no_connect = true;
+    client_->refuse_later(*this);  // the caller is in the middle of its own work
 }
 
 void ClientStream::reset(StreamReset reason) {

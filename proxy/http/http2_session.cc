@@ -192,13 +192,15 @@ void Http2Session::stream_closed(Http2Stream& stream, uint32_t error_code) {
         end_if_delivered(stream);
     } else {
         if (!stream.reset_here) {
-            const bool refused = error_code == NGHTTP2_REFUSED_STREAM;
+            const bool refused = error_code == NGHTTP2_REFUSED_STREAM && !stream.no_connect;
             if (refused) count(&Http2Stats::stream_refused_errors);
-            if (!stream.remote_reset && !refused && !stream.oversized) count(&Http2Stats::rx_messaging_error);
+            if (!stream.remote_reset && !refused && !stream.oversized && !stream.no_connect)
+                count(&Http2Stats::rx_messaging_error);
             stream.end_delivered = true;
             // A peer that ends connections for what is sent on them shall not get it again and again.
             const bool orderly_goaway = !stream.remote_reset && goaway_error_ == NGHTTP2_NO_ERROR;
             stream.on_reset(refused ? orderly_goaway ? StreamReset::unprocessed : StreamReset::remote_refused
+                            : stream.no_connect   ? StreamReset::no_connect
                             : stream.remote_reset ? StreamReset::remote
                                                   : StreamReset::protocol_error);
         }

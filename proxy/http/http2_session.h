@@ -54,6 +54,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     // Returns the stat of the limit that was passed by this end, or an empty view.
     virtual std::string_view note_stream_end(const Http2Stream&) { return {}; }
 
+    Http2Stream* first_open() const { return first_open_; }
     void submit_settings();
     void write_now();  // what is submitted, unless the work at hand will
     void note_new_stream() {

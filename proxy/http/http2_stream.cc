@@ -12,7 +12,8 @@ void Http2Stream::begin(Http2Session& session, int32_t stream_id) {
     id = stream_id;
     head_received = trailers_received = remote_ended = end_delivered = false;
     head_sent = local_ended = local_end_sent = has_trailers_to_send = deferred = false;
-    connect = tunnel_open = remote_reset = reset_here = oversized = refused = closed = retired = queued = false;
+    connect = tunnel_open = remote_reset = reset_here = oversized = closed = retired = queued = false;
+    refused = no_connect = false;
     pauses_ = 0;
     over_limit_ = false;
 }

@@ -69,6 +69,7 @@ class Http2Stream : public BodyFlow {
     bool connect = false;      // a request for a tunnel: CONNECT, plain or extended
     bool tunnel_open = false;  // and accepted: each side ends by itself
     bool refused = false;      // never begun
+    bool no_connect = false;   // and will not be: the peer does no extended CONNECT
     bool closed = false;       // the library has forgotten it
     bool retired = false;
     bool queued = false;  // for delivery

@@ -35,6 +35,8 @@ std::string_view name_of(StreamReset reset) {
             return "overflow";
         case StreamReset::protocol_error:
             return "protocol error";
+        case StreamReset::no_connect:
+            return "extended CONNECT not offered";
     }
     return "";
 }

@@ -8,7 +8,9 @@ namespace heirloom::router {
 using http::ResponseFlag;
 using http::StreamReset;
 
-uint16_t status_of(StreamReset reason) { return reason == StreamReset::protocol_error ? 502 : 503; }
+uint16_t status_of(StreamReset reason) {
+    return reason == StreamReset::protocol_error || reason == StreamReset::no_connect ? 502 : 503;
+}
 
 ResponseFlag flag_of(StreamReset reason) {
     switch (reason) {
@@ -26,6 +28,7 @@ ResponseFlag flag_of(StreamReset reason) {
         case StreamReset::overflow:
             return ResponseFlag::upstream_overflow;
         case StreamReset::protocol_error:
+        case StreamReset::no_connect:
             return ResponseFlag::upstream_protocol_error;
     }
     return ResponseFlag::local_reset;

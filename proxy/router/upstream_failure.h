@@ -11,7 +11,8 @@
 
 namespace heirloom::router {
 
-uint16_t status_of(http::StreamReset reason);  // 503, or 502 for a broken protocol
+uint16_t status_of(
+    http::StreamReset reason);  // 503, or 502 for a peer that breaks the protocol or cannot do what is needed
 http::ResponseFlag flag_of(http::StreamReset reason);
 
 // The body: "upstream connect error or disconnect/reset before headers. reset reason: REASON".

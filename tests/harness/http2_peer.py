@@ -28,7 +28,8 @@ class Http2Connection:
         self.socket, self.input, self.seen = sock, received, []
         if self.take(len(PREFACE)) != PREFACE:
             raise Gone
-        self.settings(settings)
+        if settings is not None:
+            self.settings(settings)
 
     def take(self, count):
         while len(self.input) < count:
@@ -104,11 +105,11 @@ class Http2Connection:
 
 class Http2Peer:
     """`script(connection)` plays one connection, which closes when it returns; a list of them: one after the other, the last
-    again and again. `tls`: an ssl.SSLContext of the server side."""
+    again and again. `settings`: sent first; None: not at all. `tls`: an ssl.SSLContext of the server side."""
 
-    def __init__(self, script, settings=None, tls=None):
+    def __init__(self, script, settings={}, tls=None):  # noqa: B006: never changed
         self.scripts = list(script) if isinstance(script, (list, tuple)) else [script]
-        self.settings, self.tls, self.connections = settings or {}, tls, []
+        self.settings, self.tls, self.connections = settings, tls, []
         self.errors = []
         self.listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
         self.port = self.listener.getsockname()[1]

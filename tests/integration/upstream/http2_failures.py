@@ -46,7 +46,7 @@ def goaway(last):
     return lambda peer, stream: peer.goaway(last)
 
 
-def run(script, method='GET', body=b'', status=200, flags='-', starts='', retries=0, details=None, settings=None, limit=None):
+def run(script, method='GET', body=b'', status=200, flags='-', starts='', retries=0, details=None, settings={}, limit=None):
     """One request to an upstream that plays this script (and the next, when it is a list); the proxy, to look at its stats."""
     upstream = Http2Peer(script, settings)
     log = f'{TMP}/access-{upstream.port}'

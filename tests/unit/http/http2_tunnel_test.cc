@@ -76,6 +76,45 @@ TEST_CASE("an upgrade is extended CONNECT on the wire, 101 is 200") {
     CHECK(pair.client.codec->open_streams() == 0);
 }
 
+TEST_CASE("an upgrade waits for the peer to offer extended CONNECT, other requests do not") {
+    Pair pair(with_connect());
+    pair.server.at_headers = [](ServerExchange& exchange) { accept(exchange, "101"); };
+    ClientExchange& first = pair.client.begin("GET", false, websocket());
+    ClientExchange& second = pair.client.begin("GET", false, websocket());
+    ClientExchange& given_up = pair.client.begin("GET", false, websocket());
+    ClientExchange& connect = pair.client.begin("CONNECT", false);
+    given_up.encoder->reset(StreamReset::local);
+    pair.run();
+    REQUIRE(pair.server.exchanges.size() == 3);
+    CHECK(pair.server.exchanges[0].log == ":method=CONNECT :authority=h ");
+    CHECK(pair.server.exchanges[1].log ==
+          ":method=GET :authority=h :scheme=http :path=/x connection=Upgrade upgrade=websocket ");
+    CHECK(first.log == ":status=101 upgrade=websocket ");
+    CHECK(second.log == ":status=101 upgrade=websocket ");
+    CHECK(connect.log == ":status=200 ");
+    CHECK(given_up.log.empty());
+    CHECK(pair.client.codec->open_streams() == 3);
+    CHECK(pair.client.ended == 1);
+}
+
+TEST_CASE("an upgrade to a peer that does not offer extended CONNECT never leaves") {
+    Pair pair;
+    ClientExchange& before = pair.client.begin("GET", false, websocket());
+    CHECK(before.log.empty());
+    pair.run();
+    ClientExchange& after = pair.client.begin("GET", false, websocket());
+    CHECK(after.log.empty());  // not inside the call
+    pair.run();
+    for (ClientExchange* one : {&before, &after}) {
+        CHECK(one->log == "reset(extended CONNECT not offered) ");
+        CHECK(one->reset == StreamReset::no_connect);
+    }
+    CHECK(pair.server.exchanges.empty());
+    CHECK(pair.client.codec->open_streams() == 0);
+    CHECK(pair.client.ended == 2);
+    CHECK_FALSE(pair.client.broken);
+}
+
 TEST_CASE("an upgrade that is answered otherwise") {
     Pair pair(with_connect());
     pair.run();
