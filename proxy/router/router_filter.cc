@@ -270,7 +270,8 @@ void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
 void RouterFilter::complete_request() {
     request_complete_ = true;
     request_complete_at_ = stream_.loop().now();
-    if (action_ && !done_ && tunnel_ == Tunnel::none) arm_route_timer();
+    // For a tunnel it runs from the head on, until it is open.
+    if (action_ && !done_ && tunnel_ != Tunnel::open && !route_timer_.armed()) arm_route_timer();
 }
 
 void RouterFilter::arm_route_timer() {

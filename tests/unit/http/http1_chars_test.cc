@@ -31,7 +31,8 @@ TEST_SUITE("http1_chars") {
 
     TEST_CASE("pieces of each length are copied") {
         for (size_t length = 0; length <= 50; ++length) {
-            const std::string text = std::string("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR").substr(0, length);
+            const std::string text =
+                std::string("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR").substr(0, length);
             std::string to(length + 1, '.');
             CHECK(copy_bytes(to.data(), text) == to.data() + length);
             CHECK(to == text + '.');

@@ -31,15 +31,16 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
         handler_->on_request_body(data, end_stream);
         CHECK(data.empty());
     }
-    void ask_for_tunnel(std::string_view upgrade) {
+    void ask_for_tunnel(std::string_view upgrade, bool end_stream = false) {
+        request_complete_ = end_stream;
         if (upgrade.empty()) {
             headers_.add_copy(http::HeaderId::method, "CONNECT");
             headers_.add_copy(http::HeaderId::authority, "a.com:1");
         } else {
             headers_.add_copy(http::HeaderId::upgrade, upgrade);
-            return request("GET", "/", false);
+            return request("GET", "/", end_stream);
         }
-        handler_->on_request_headers(headers_, false);
+        handler_->on_request_headers(headers_, end_stream);
     }
     // The client leaves, or the stream is over.
     void end() {

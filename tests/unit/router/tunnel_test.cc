@@ -169,6 +169,33 @@ TEST_CASE_FIXTURE(TunnelFixture, "the route timeout runs for the handshake and n
         CHECK(client.status == "504");
         CHECK(client.flag(ResponseFlag::upstream_request_timeout));
     }
+    SUBCASE("an upstream that says nothing, and a client that has said all") {
+        first_answer.clear();
+        RecordedStream& client = stream();
+        client.ask_for_tunnel("websocket", true);
+        finish(client);
+        CHECK(client.status == "504");
+        CHECK(client.flag(ResponseFlag::upstream_request_timeout));
+    }
+    SUBCASE("a client that ends its side meanwhile gives it no more time") {
+        route.forward->timeout = milliseconds(300);
+        first_answer.clear();
+        RecordedStream& client = stream();
+        client.ask_for_tunnel("websocket");
+        run_for(milliseconds(250));
+        client.body("", true);
+        const auto from = loop->now();
+        finish(client);
+        CHECK(loop->now() - from < milliseconds(250));
+        CHECK(client.status == "504");
+    }
+    SUBCASE("a tunnel that is open, and the client's side of it is over") {
+        RecordedStream& client = stream();
+        client.ask_for_tunnel("websocket", true);
+        REQUIRE(run_until([&] { return client.status == "101"; }));
+        run_for(milliseconds(60));
+        CHECK(stat("upstream_rq_timeout") == 0);
+    }
     SUBCASE("a tunnel that is open, also half") {
         RecordedStream& client = stream();
         client.ask_for_tunnel("websocket");
