@@ -131,6 +131,11 @@ http::RequestDecoder& ConnectionManager::on_new_stream(http::ResponseEncoder& en
     return stream;
 }
 
+void ConnectionManager::remove(Stream& stream) {
+    streams_.remove(stream);
+    if (multiplexed_ && streams_.empty() && !connection_.closing()) wait_without_streams();
+}
+
 bool ConnectionManager::max_requests_reached() {
     const uint32_t limit = config().http->max_requests_per_connection;
     if (closing_ || limit == 0 || requests_ < limit) return false;
@@ -155,13 +160,15 @@ void ConnectionManager::on_stream_complete(bool reusable) {
     count_bytes();
     if (connection_.closing()) return;
     if (multiplexed_) {
-        if (!codec_->idle()) return;
-        return goaway_ == Goaway::last ? close_after_response() : wait_for_next_request();
+        if (codec_->idle() && goaway_ == Goaway::last) return close_after_response();
+        if (streams_.empty()) wait_without_streams();
+        return;
     }
     // With more bytes at hand the answer to what they begin will be the last one.
     if (!reusable || (closing_ && codec_->idle())) return close_after_response();
-    wait_for_next_request();
-    if (!connection_.read_buffer().empty()) codec_->dispatch();
+    if (connection_.read_buffer().empty()) return wait_for_next_request();
+    wait_for_head();
+    codec_->dispatch();
 }
 
 void ConnectionManager::on_codec_error(const http::CodecError& error) {
@@ -196,7 +203,8 @@ void ConnectionManager::on_broken_head(http::StreamReset reason, std::string_vie
 void ConnectionManager::on_goaway() {
     closing_ = true;
     goaway_ = Goaway::last;
-    if (codec_->idle()) close_after_response();
+    if (codec_->idle()) return close_after_response();
+    if (streams_.empty()) wait_without_streams();
 }
 
 void ConnectionManager::close_after_response() { connection_.close_after_flush(config().http->delayed_close_timeout); }
@@ -221,10 +229,20 @@ void ConnectionManager::wait_for_next_request() {
     }
 }
 
+// HTTP/2. The codec may not be done: with a head that has begun while others were answered, or with a stream whose
+// client takes nothing, not even its reset.
+void ConnectionManager::wait_without_streams() {
+    if (codec_->reading_head() || goaway_ == Goaway::last) {
+        wait_for_head();
+    } else {
+        wait_for_next_request();
+    }
+}
+
 void ConnectionManager::on_data() {
     if (codec_ || choose_codec()) {
         codec_->dispatch();
-        if (!streams_.empty() || connection_.closing() || codec_->idle()) return;
+        if (!streams_.empty() || connection_.closing() || !codec_->reading_head()) return;
     }
     if (waiting_for_ != Wait::head) wait_for_head();
 }
@@ -290,7 +308,7 @@ void ConnectionManager::finish_goaway() {
     codec_->finish_draining();
     if (connection_.closing()) return;
     if (codec_->idle()) return close_after_response();
-    if (streams_.empty()) wait_for_head();
+    if (streams_.empty()) wait_without_streams();
 }
 
 void ConnectionManager::announce_drain() {
@@ -328,6 +346,7 @@ std::string_view ConnectionManager::count_slow_head() {
 }
 
 void ConnectionManager::refuse_slow_head() {
+    if (codec_ && !codec_->reading_head()) return close_after_response();
     slow_head_ = count_slow_head();
     if (multiplexed_) {
         // A block of fields that does not end is in everybody's way; no answer can tell this one stream.

@@ -77,7 +77,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void close_after_response();
     bool multiplexed() const { return multiplexed_; }
     void add(Stream& stream) { streams_.push_front(stream); }
-    void remove(Stream& stream) { streams_.remove(stream); }
+    void remove(Stream& stream);
     const shm::SocketAddress* peer_address() { return &connection_.remote_address(); }
     // The peer, or the client that its PROXY header names.
     const shm::SocketAddress* client_address() { return proxied_ ? &proxied_->client : peer_address(); }
@@ -112,7 +112,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
         shm::SocketAddress client, target;
     };
 
-    // What timer_ waits for. While a stream is under way it may still be armed for `idle`; then it does nothing.
+    // What timer_ waits for. While a stream is under way it may still be armed, but does nothing; it is armed anew when
+    // the last one ends.
     enum class Wait : uint8_t { idle, soft_drain, head, last_goaway };
     enum class Goaway : uint8_t { none, wanted, notice, last };
 
@@ -123,6 +124,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     bool choose_codec();
     void wait_for(Wait what, std::chrono::milliseconds delay);
     void wait_for_next_request();
+    void wait_without_streams();
     void wait_for_head();
     bool between_requests() const { return !codec_ || codec_->idle(); }
     void begin_soft_drain();

@@ -61,6 +61,7 @@ class Http2Server final : public ServerCodec, public Http2Session {
     void on_write_buffer_high() override {}
     void on_write_buffer_low() override { write_buffer_low(); }
     bool idle() const override { return open_count() == 0; }
+    bool reading_head() const override { return collecting(); }
     Protocol protocol() const override { return Protocol::http2; }
     size_t open_streams() const override { return open_count(); }
     void start_draining() override;

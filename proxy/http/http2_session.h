@@ -22,6 +22,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     void close_streams(StreamReset reason);  // the connection is gone
     void write_buffer_low() { wake(); }
     size_t open_count() const { return open_count_; }
+    bool collecting() const { return collecting_ != nullptr; }
 
     // For streams.
     void wake();  // something to send, to deliver or to retire
