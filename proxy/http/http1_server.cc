@@ -29,7 +29,7 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
     bool on_end_of_stream() override;
     void on_connection_closed() override;
     void on_write_buffer_high() override {}  // the connection manager tells the stream itself
-    void on_write_buffer_low() override {}
+    void on_write_buffer_low() override;
     bool idle() const override { return !exchange_ && connection_.read_buffer().empty(); }
     Protocol protocol() const override { return protocol_; }
 
@@ -50,6 +50,7 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
     bool begin_request();
     bool asks_for_tunnel();
     bool wait_for_response();
+    bool answers_pile_up();
     bool receiving() const { return decoder_ && out_ != Outgoing::complete; }
     void take_body(network::Buffer& body, bool end_stream) { decoder_->on_request_body(body, end_stream); }
     void take_trailers() { decoder_->on_request_trailers(exchange_->trailers); }
@@ -76,7 +77,7 @@ bool Http1Server::step() {
     }
     switch (in_) {
         case Incoming::none:
-            if (connection_.read_buffer().empty()) return false;
+            if (connection_.read_buffer().empty() || answers_pile_up()) return false;
             begin_exchange(HeadParser::Kind::request);
             return true;
         case Incoming::head:
@@ -92,6 +93,18 @@ bool Http1Server::step() {
             return false;
     }
     return false;
+}
+
+// A client that pipelines and takes no answers: what waits for it is bounded by the buffer limit of its connection.
+bool Http1Server::answers_pile_up() {
+    if (connection_.pending_write_bytes() > kBacklogLimit) connection_.flush();
+    if (finished_ || connection_.closing()) return true;
+    if (connection_.above_high_watermark() && !std::exchange(backlog_paused_, true)) connection_.set_reading(false);
+    return backlog_paused_;
+}
+
+void Http1Server::on_write_buffer_low() {
+    if (!exchange_ && std::exchange(backlog_paused_, false)) connection_.set_reading(true);
 }
 
 bool Http1Server::read_head() {
