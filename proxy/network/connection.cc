@@ -251,7 +251,8 @@ void Connection::flush() {
         bytes_sent_ += sent;
         moved = true;
     }
-    if (finish_wanted_ && !side_finished_ && !secured_ && write_buffer_.empty()) {
+    // Where there is TLS its close_notify has said it.
+    if (finish_wanted_ && !side_finished_ && !write_failed_ && pending_write_bytes() == 0) {
         side_finished_ = true;
         ::shutdown(fd_.get(), SHUT_WR);
     }

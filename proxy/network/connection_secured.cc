@@ -141,8 +141,7 @@ bool Connection::write_secured() {
             }
         }
         if (finish_wanted_ && !side_finished_ && write_buffer_.empty()) {
-            side_finished_ = true;
-            secured.socket->finish(secured.out);
+            side_finished_ = secured.socket->finish(secured.out);
         }
         if (write_out(secured.out) != 0) moved = true;
     } while (writable_ && !write_failed_ && !write_buffer_.empty());

@@ -29,8 +29,9 @@ class TransportSocket {
     // Moves bytes from `plain` to `out` as records, until `plain` is empty or `out` has at least `limit` bytes.
     // False: the connection can write no more.
     virtual bool encode(Buffer& plain, Buffer& out, size_t limit) = 0;
-    // This side sends no more (close_notify). Called once, only after the handshake; decode() goes on.
-    virtual void finish(Buffer& out) = 0;
+    // This side sends no more (close_notify). Called once, only after the handshake; decode() goes on. False: the
+    // protocol has no word for it, and the FIN has to say it.
+    virtual bool finish(Buffer& out) = 0;
     // Null where there is no TLS. Asked after the handshake.
     virtual const TlsSession* session() const = 0;
     // Why handshake() or decode() failed, one line in Envoy's words; "" before.

@@ -130,10 +130,11 @@ bool Socket::encode(network::Buffer& plain, network::Buffer& out, size_t limit) 
     return true;
 }
 
-void Socket::finish(network::Buffer& out) {
-    if (failed_ || !SSL_is_init_finished(ssl_)) return;
+bool Socket::finish(network::Buffer& out) {
+    if (failed_ || !SSL_is_init_finished(ssl_)) return true;
     bio_.bind_output(out);
     if (SSL_shutdown(ssl_) < 0) (void)take_reason();
+    return true;
 }
 
 }  // namespace heirloom::tls

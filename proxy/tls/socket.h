@@ -32,7 +32,7 @@ class Socket : public network::TransportSocket {
     Handshake handshake(network::Buffer& in, network::Buffer& out) override;
     Input decode(network::Buffer& in, network::Buffer& plain, network::Buffer& out) override;
     bool encode(network::Buffer& plain, network::Buffer& out, size_t limit) override;
-    void finish(network::Buffer& out) override;
+    bool finish(network::Buffer& out) override;
     const network::TlsSession* session() const override { return session_.get(); }
     std::string_view failure() const override { return failure_; }
 

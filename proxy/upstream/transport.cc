@@ -33,9 +33,7 @@ class HeaderSocket final : public network::TransportSocket {
         out.move_from(plain, std::min(plain.size(), limit > out.size() ? limit - out.size() : 0));
         return true;
     }
-    void finish(Buffer& out) override {
-        if (inside_) inside_->finish(out);
-    }
+    bool finish(Buffer& out) override { return inside_ && inside_->finish(out); }
     const network::TlsSession* session() const override { return inside_ ? inside_->session() : nullptr; }
     std::string_view failure() const override { return inside_ ? inside_->failure() : std::string_view(); }
 
@@ -49,7 +47,7 @@ class MissingSecret final : public network::TransportSocket {
     Handshake handshake(Buffer&, Buffer&) override { return Handshake::failed; }
     Input decode(Buffer&, Buffer&, Buffer&) override { return Input::failed; }
     bool encode(Buffer&, Buffer&, size_t) override { return false; }
-    void finish(Buffer&) override {}
+    bool finish(Buffer&) override { return false; }
     const network::TlsSession* session() const override { return nullptr; }
     std::string_view failure() const override { return "TLS error: Secret is not supplied by SDS"; }
 };
@@ -107,7 +105,9 @@ std::unique_ptr<network::TransportSocket> make_transport_socket(const ClusterCon
         }
         if (config.auto_san_validation) client.verified_name = options.server_name;
         if (config.tls->alpn.empty()) client.alpn = alpn;
-        socket = context ? context->make_socket(client) : std::make_unique<MissingSecret>();
+        if (context) socket = context->make_socket(client);
+        if (!socket)
+            socket = std::make_unique<MissingSecret>();  // no memory for one is no reason to speak in the clear
     }
     if (options.proxy_header.empty()) return socket;
     return std::make_unique<HeaderSocket>(options.proxy_header, std::move(socket));

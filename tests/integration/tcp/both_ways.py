@@ -12,6 +12,17 @@ with Client(proxy.port) as client:
     client.finish()
     expect(client.rest(), ('eof', b'LAST221 bye\n'))
 
+# The same behind a PROXY header, which is written by a transport socket without TLS.
+header = {'name': 'envoy.transport_sockets.upstream_proxy_protocol', 'typed_config': {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+    'config': {'version': 'V1'}, 'transport_socket': {'name': 'envoy.transport_sockets.raw_buffer', 'typed_config': {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'}}}}
+with Client(Proxy(tcp_config(cluster('up', upstream.port, transport_socket=header))).port) as client:
+    client.send(b'last')
+    client.finish()
+    end, text = client.rest()
+    expect((end, text[:20], text[-12:]), ('eof', b'220 ready\nPROXY TCP4', b'LAST221 bye\n'))
+
 
 def banner_and_fin(connection):
     connection.send(b'read only\n')

@@ -57,7 +57,10 @@ struct Whisper : TransportSocket {
         }
         return true;
     }
-    void finish(Buffer& out) override { out.append(std::string_view("\0", 1)); }
+    bool finish(Buffer& out) override {
+        out.append(std::string_view("\0", 1));
+        return true;
+    }
     const TlsSession* session() const override { return nullptr; }
     std::string_view failure() const override { return why; }
 };

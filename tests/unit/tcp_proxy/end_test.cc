@@ -273,7 +273,7 @@ TEST_CASE_FIXTURE(TunnelFixture, "a handshake that takes too long is logged as t
         Handshake handshake(network::Buffer&, network::Buffer&) override { return Handshake::wants_input; }
         Input decode(network::Buffer&, network::Buffer&, network::Buffer&) override { return Input::open; }
         bool encode(network::Buffer&, network::Buffer&, size_t) override { return true; }
-        void finish(network::Buffer&) override {}
+        bool finish(network::Buffer&) override { return true; }
         const network::TlsSession* session() const override { return nullptr; }
         std::string_view failure() const override { return {}; }
     };
