@@ -249,7 +249,9 @@ void Stream::start_response(http::HeaderMap& headers, bool end_stream, bool loca
     begin_response(headers, local);
     touch();
     response_complete_ = end_stream;
-    encoder_->encode_headers(headers, end_stream, connection_->decide_close(request_complete_));
+    const bool close = connection_->decide_close(request_complete_);
+    if (over()) return;  // what says that the connection drains may end it
+    encoder_->encode_headers(headers, end_stream, close);
     if (end_stream) keep_for_log();
 }
 

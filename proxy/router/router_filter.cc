@@ -431,19 +431,20 @@ void RouterFilter::count_response(uint16_t status) {
 // ------------------------------------------------------------------------------------------------------
 
 void RouterFilter::on_response_flow_high() {
-    if (!encoder_) return;
+    if (!encoder_ || std::exchange(response_paused_, true)) return;
     cluster_->stats().upstream_flow_control_paused_reading_total.add();
     encoder_->response_flow().pause_reading();
 }
 
 void RouterFilter::on_response_flow_low() {
-    if (!encoder_) return;
+    if (!encoder_ || !std::exchange(response_paused_, false)) return;
     cluster_->stats().upstream_flow_control_resumed_reading_total.add();
     encoder_->response_flow().resume_reading();
 }
 
 void RouterFilter::leave_upstream() {
     encoder_ = nullptr;
+    response_paused_ = false;
     transport_ = nullptr;
     release_request_flow();
 }
@@ -461,6 +462,7 @@ void RouterFilter::on_destroy() {
 
 void RouterFilter::abandon_upstream() {
     if (upstream::PoolTicket* const ticket = std::exchange(ticket_, nullptr)) ticket->cancel();
+    response_paused_ = false;
     if (http::RequestEncoder* const encoder = std::exchange(encoder_, nullptr)) {
         cluster_->stats().upstream_rq_tx_reset.add();
         encoder->reset(StreamReset::local);

@@ -124,7 +124,8 @@ class RouterFilter final : public http::StreamHandler,
     bool holds_retry_ = false;     // a unit of the cluster's max_retries
     bool holding_ = false;         // held_ is full: the client waits
     bool response_ended_ = false;  // of an open tunnel whose other side goes on
-    bool done_ = false;            // nothing more is expected from upstream
+    bool response_paused_ = false;
+    bool done_ = false;  // nothing more is expected from upstream
     enum class Tunnel : uint8_t { none, upgrade, connect, open, refused } tunnel_ = Tunnel::none;
 };
 
