@@ -58,7 +58,8 @@ void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& 
 }
 
 void read_protocol(const HttpProtocolOptions& message, const Path& path, ClusterConfig& config, Problems& problems) {
-    const auto read_http2 = [&](const auto& options, const char* name) {
+    const auto read_versions = [&](const auto& options, const char* name) {
+        config.http1_trailers = options.http_protocol_options().enable_trailers();
         config.http2 = read_http2_options(options.http2_protocol_options(),
                                           path.field(name).field("http2_protocol_options"), problems);
     };
@@ -67,8 +68,10 @@ void read_protocol(const HttpProtocolOptions& message, const Path& path, Cluster
             const auto& chosen = message.explicit_http_config();
             if (chosen.has_http2_protocol_options()) {
                 config.protocol = ClusterConfig::Protocol::http2;
-                read_http2(chosen, "explicit_http_config");
-            } else if (!chosen.has_http_protocol_options()) {
+                read_versions(chosen, "explicit_http_config");
+            } else if (chosen.has_http_protocol_options()) {
+                config.http1_trailers = chosen.http_protocol_options().enable_trailers();
+            } else {
                 problems.error(path.field("explicit_http_config"),
                                "one of http_protocol_options, http2_protocol_options is required");
             }
@@ -76,11 +79,11 @@ void read_protocol(const HttpProtocolOptions& message, const Path& path, Cluster
         }
         case HttpProtocolOptions::kUseDownstreamProtocolConfig:
             config.protocol = ClusterConfig::Protocol::by_downstream;
-            read_http2(message.use_downstream_protocol_config(), "use_downstream_protocol_config");
+            read_versions(message.use_downstream_protocol_config(), "use_downstream_protocol_config");
             break;
         case HttpProtocolOptions::kAutoConfig:
             config.protocol = ClusterConfig::Protocol::by_alpn;
-            read_http2(message.auto_config(), "auto_config");
+            read_versions(message.auto_config(), "auto_config");
             if (!config.tls) {
                 problems.error(path.field("auto_config"),
                                "ALPN configured for cluster " + config.name + " which has a non-ALPN transport socket");
@@ -101,6 +104,7 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
     READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
     read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), target,
                         problems);
+    config.http1_trailers = message.http_protocol_options().enable_trailers();
     if (message.has_http2_protocol_options()) {
         config.protocol = ClusterConfig::Protocol::http2;
         config.http2 =

@@ -61,13 +61,13 @@ const std::vector<NotHere> kNotHere = {
      {"max_headers_count", "max_stream_duration"}},
     {"envoy.config.cluster.v3.Cluster.common_http_protocol_options", {"max_headers_count", "max_stream_duration"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
     {"envoy.config.cluster.v3.Cluster.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"}},
+     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
 };
 
 std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer) {

@@ -244,6 +244,7 @@ struct ClusterConfig {
     // by_downstream: HTTP/2 for requests that came by HTTP/2. by_alpn: what the TLS handshake chose.
     enum class Protocol { http1, http2, by_downstream, by_alpn } protocol = Protocol::http1;
     Http2Config http2;
+    bool http1_trailers = false;                   // HTTP/1: pass on the request's and the response's trailers
     std::shared_ptr<const UpstreamTlsConfig> tls;  // null: plain
     bool auto_sni = false;                         // SNI is the request's :authority
     std::string override_auto_sni_header;

@@ -230,9 +230,9 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
         close_ = true;  // no request follows one that may have become a tunnel
         out_ = Outgoing::waiting;
     } else if (end_stream) {
-        // No length where no body is expected (RFC 9110 8.6).
-        const bool expects_body = method == "POST" || method == "PUT" || method == "PATCH";
-        framing = expects_body ? BodyFraming::length : BodyFraming::none;
+        // No length where no body is expected (RFC 9110 8.6); the methods are Envoy's.
+        const bool expects_none = method == "GET" || method == "HEAD" || method == "DELETE" || method == "TRACE";
+        framing = expects_none ? BodyFraming::none : BodyFraming::length;
     } else if (read_content_length(headers, length)) {
         framing = BodyFraming::length;
     }

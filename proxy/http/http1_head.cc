@@ -69,6 +69,7 @@ void HeadParser::restart(HeaderMap& map) {
     transfer_encoding_unknown_ = false;
     host_seen_ = false;
     authority_from_url_ = false;
+    broken_characters_ = false;
     head_ = MessageHead();
 }
 
@@ -122,7 +123,7 @@ HeadParser::Progress HeadParser::parse(network::Buffer& buffer, HeaderMap& map) 
             const char* at = bytes.data() + position_;
             const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
             if (newline) line_end_ = static_cast<uint32_t>(newline + 1 - bytes.data());
-            line = newline ? refuse(400, kSyntax) : Line::incomplete;
+            line = newline ? refuse(400, broken_characters_ ? "http1.invalid_characters" : kSyntax) : Line::incomplete;
         }
         if (line == Line::incomplete) return wait_for_more(bytes.data(), size);
         if (line_end_ > limit) {
@@ -203,7 +204,10 @@ HeadParser::Line HeadParser::field_lines(char* begin, char* end, HeaderMap& map)
         while (at != end && is_blank(*at)) ++at;
         const char* stop = find_control(at, end);
         if (stop == end) return Line::incomplete;
-        if (*stop != '\r') return Line::malformed;
+        if (*stop != '\r') {
+            broken_characters_ = *stop != '\n';
+            return Line::malformed;
+        }
         if (stop + 1 == end) return Line::incomplete;
         if (stop[1] != '\n') return Line::malformed;
         begin = const_cast<char*>(stop) + 2;

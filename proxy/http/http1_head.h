@@ -68,7 +68,8 @@ class HeadParser {
     bool transfer_encoding_unknown_ = false;
     bool host_seen_ = false;
     bool authority_from_url_ = false;
-    uint32_t line_end_ = 0;  // of the line just parsed, or refused
+    bool broken_characters_ = false;  // why the line is malformed: a control character in a value
+    uint32_t line_end_ = 0;           // of the line just parsed, or refused
     MessageHead head_;
     CodecError error_;
 };

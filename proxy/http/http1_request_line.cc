@@ -11,6 +11,8 @@ namespace {
 constexpr CodecError kFine{0, {}};
 constexpr CodecError kSyntax{400, "http1.codec_error"};
 constexpr CodecError kInvalidUrl{400, "http1.invalid_url"};
+constexpr CodecError kInvalidScheme{400, "http1.invalid_scheme"};
+constexpr CodecError kInvalidCharacters{400, "http1.invalid_characters"};
 constexpr CodecError kLowVersion{426, "low_version"};
 
 // Envoy refuses methods it does not know.
@@ -30,6 +32,12 @@ bool is_http_version(std::string_view text) {
            is_digit(text[7]);
 }
 
+// HTTP/0.9: the target ends the line.
+bool is_without_version(std::string_view rest) {
+    if (rest.ends_with(' ')) rest.remove_suffix(1);
+    return rest.starts_with('/') && is_target(rest);
+}
+
 // "host:port" of CONNECT: both parts are there.
 bool is_host_and_port(std::string_view authority) {
     const size_t colon = authority.rfind(':');
@@ -37,22 +45,22 @@ bool is_host_and_port(std::string_view authority) {
     return std::ranges::all_of(authority.substr(colon + 1), is_digit) && is_valid_authority(authority);
 }
 
-bool split_absolute(std::string_view target, RequestLine& out) {
+CodecError split_absolute(std::string_view target, RequestLine& out) {
     const size_t mark = target.find("://");
-    if (mark == std::string_view::npos) return false;
+    if (mark == std::string_view::npos) return target == "*" ? kInvalidUrl : kSyntax;
     const std::string_view scheme = target.substr(0, mark);
     if (equals_ignoring_case(scheme, "http")) {
         out.scheme = "http";
     } else if (equals_ignoring_case(scheme, "https")) {
         out.scheme = "https";
     } else {
-        return false;
+        return kInvalidScheme;
     }
     const std::string_view rest = target.substr(mark + 3);
     const size_t end = std::min(rest.find_first_of("/?#"), rest.size());
     out.authority = rest.substr(0, end);
     out.path = end == rest.size() ? std::string_view("/") : rest.substr(end);
-    return !out.authority.empty() && is_valid_authority(out.authority);
+    return !out.authority.empty() && is_valid_authority(out.authority) ? kFine : kInvalidUrl;
 }
 
 }  // namespace
@@ -69,10 +77,11 @@ CodecError parse_request_line(std::string_view line, bool accept_http10, bool al
 
     // "METHOD SP target SP HTTP/d.d": single blanks, nothing else.
     const std::string_view rest = line.substr(method_end + 1);
-    if (rest.size() < 10 || rest[rest.size() - 9] != ' ') return kSyntax;
+    if (rest.size() < 10 || rest[rest.size() - 9] != ' ') return is_without_version(rest) ? kLowVersion : kSyntax;
     const std::string_view version = rest.substr(rest.size() - 8);
     const std::string_view target = rest.substr(0, rest.size() - 9);
-    if (!is_http_version(version) || !is_target(target)) return kSyntax;
+    if (!is_http_version(version)) return kSyntax;
+    if (!is_target(target)) return has_control(target) ? kInvalidCharacters : kSyntax;
     if (std::memcmp(version.data(), "HTTP/1.1", 8) == 0) {
         out.protocol = Protocol::http11;
     } else if (version == "HTTP/1.0" && accept_http10) {
@@ -94,7 +103,7 @@ CodecError parse_request_line(std::string_view line, bool accept_http10, bool al
         out.path = target;
         return kFine;
     }
-    if (!split_absolute(target, out)) return kInvalidUrl;
+    if (const CodecError error = split_absolute(target, out); error.status != 0) return error;
     if (!allow_absolute_url) {
         out.path = target;
         out.authority = {};

@@ -118,7 +118,7 @@ void PooledConnection::make_codec() {
         codec_ = http::make_http2_client(*connection_, *this, http2_settings(context.config), &context.stats.http2);
     } else {
         http::Http1Settings settings;
-        settings.enable_trailers = true;  // the downstream side decides whether they go on
+        settings.enable_trailers = context.config.http1_trailers;
         codec_ = http::make_http1_client(*connection_, *this, settings);
     }
 }

@@ -18,7 +18,8 @@ def respond(request, connection):
 
 
 upstream = Upstream(respond)
-proxy = Proxy(config(cluster('up', upstream.port), stream_idle_timeout='1s', http_protocol_options={'enable_trailers': True},
+TRAILERS = {'http_protocol_options': {'enable_trailers': True}}
+proxy = Proxy(config(cluster('up', upstream.port, **TRAILERS), stream_idle_timeout='1s', **TRAILERS,
                      http2_protocol_options={'max_concurrent_streams': 100, 'initial_stream_window_size': 65535,
                                              'initial_connection_window_size': 65535}), '--concurrency', '1')
 
