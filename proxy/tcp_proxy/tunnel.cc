@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/tcp_proxy/tunnel.h"
 
+#include <algorithm>
+
 #include "proxy/tcp_proxy/connection_set.h"
 
 namespace heirloom::tcp_proxy {
@@ -9,6 +11,14 @@ using http::ResponseFlag;
 using network::CloseReason;
 using network::Connection;
 using std::chrono::milliseconds;
+
+namespace {
+
+// Between two looks at what a slow peer takes: a hundredth of idle_timeout, within these.
+constexpr milliseconds kLeastLook{10};
+constexpr milliseconds kMostLook{1000};
+
+}  // namespace
 
 Tunnel::Tunnel(ConnectionSet& set, network::AcceptedConnection accepted)
     : set_(set), downstream_(set.setting().loop, std::move(accepted.fd), *this) {
@@ -264,7 +274,18 @@ void Tunnel::touch() {
     const milliseconds limit = set_.setting().tcp->idle_timeout;
     if (limit.count() == 0 || downstream_.closing()) return;
     sent_ = downstream_.bytes_sent() + up().bytes_sent();
-    idle_timer_.arm(set_.setting().loop.timers(), limit);
+    progress_at_ = set_.setting().loop.now();
+    watch_idle(limit);
+}
+
+// Nobody is told of each piece that a peer takes of what waits for it: while something does, it is looked at now and
+// then.
+void Tunnel::watch_idle(milliseconds left) {
+    if (downstream_.pending_write_bytes() != 0 || up().pending_write_bytes() != 0) {
+        const milliseconds limit = set_.setting().tcp->idle_timeout;
+        left = std::min(left, std::clamp(limit / 100, kLeastLook, kMostLook));
+    }
+    idle_timer_.arm(set_.setting().loop.timers(), left);
 }
 
 void Tunnel::on_idle(void* self) {
@@ -272,6 +293,9 @@ void Tunnel::on_idle(void* self) {
     if (tunnel.downstream_.closing() || tunnel.upstream_state_ != Upstream::open) return;
     // A peer that takes what waited for it is not idle.
     if (tunnel.downstream_.bytes_sent() + tunnel.up().bytes_sent() != tunnel.sent_) return tunnel.touch();
+    const auto silent = tunnel.set_.setting().loop.now() - tunnel.progress_at_;
+    const auto left = std::chrono::ceil<milliseconds>(tunnel.set_.setting().tcp->idle_timeout - silent);
+    if (left.count() > 0) return tunnel.watch_idle(left);
     tunnel.set_.setting().stats.tcp.idle_timeout.add();
     tunnel.termination_ = "tcp_session_idle_timeout";
     tunnel.cut();

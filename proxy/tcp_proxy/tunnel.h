@@ -91,6 +91,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     void forward(network::Connection& from, network::Connection& to);
     void note_progress();
     void touch();
+    void watch_idle(std::chrono::milliseconds left);
     void end_both();
     void end_upstream();
     void close_downstream();
@@ -115,9 +116,10 @@ class Tunnel final : public network::ConnectionCallbacks,
     std::chrono::steady_clock::time_point end_{};
     std::chrono::system_clock::time_point start_wall_;
     std::string transport_failure_;
-    std::string server_name_;       // for the log
-    std::string_view termination_;  // static
-    uint64_t sent_ = 0;             // both ways, when last a byte came
+    std::string server_name_;                              // for the log
+    std::string_view termination_;                         // static
+    uint64_t sent_ = 0;                                    // both ways, at progress_at_
+    std::chrono::steady_clock::time_point progress_at_{};  // when last a byte came or went
     uint64_t counted_received_ = 0;
     uint64_t counted_sent_ = 0;
     size_t buffered_in_ = 0;  // as told to the gauges

@@ -68,6 +68,30 @@ TEST_CASE_FIXTURE(TunnelFixture, "silence counts from when the last of what wait
     CHECK(lasted < milliseconds(1800));
 }
 
+TEST_CASE_FIXTURE(TunnelFixture,
+                  "silence counts from when a reader that stops in the middle has taken the last bytes") {
+    Server server;
+    buffer_limit = 4 * 1024 * 1024;
+    add({server.address()});
+    config.idle_timeout = milliseconds(1000);
+    auto [client, far] = tunnel(server);
+    const std::string much(3 * 1024 * 1024, 'x');
+    size_t sent = 0;
+    REQUIRE(run_until([&] {
+        sent += far.send(std::string_view(much).substr(sent));
+        return sent == much.size();
+    }));
+    run_for(milliseconds(200));
+    size_t taken = 0;
+    REQUIRE(run_until([&] { return (taken += client.take(64 * 1024)) >= 1024 * 1024; }));
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(run_until([&] { return set->size() == 0; }));
+    const auto lasted = std::chrono::steady_clock::now() - begin;
+    CHECK(lasted >= milliseconds(950));
+    CHECK(lasted < milliseconds(1500));
+    CHECK(tcp("idle_timeout") == 1);
+}
+
 TEST_CASE_FIXTURE(TunnelFixture, "max_downstream_connection_duration") {
     Server server;
     add({server.address()});
