@@ -238,10 +238,13 @@ def find_stat(answer, name):
 
 
 class StormClient(Program):
-    """One of the storm's clients against a port; stop() returns its counts."""
+    """One of the storm's clients against a port, a tool of the build or `harness.MODULE`; stop() returns its counts."""
 
     def __init__(self, tool, port, *args):
-        super().__init__([f'{BUILD}/tests/{tool}', '--port', str(port), *(str(arg) for arg in args), '--progress'])
+        # The system's Python: it has the Debian packages.
+        start = ['/usr/bin/python3', '-m', tool] if tool.startswith('harness.') else [f'{BUILD}/tests/{tool}']
+        super().__init__([*start, '--port', str(port), *(str(arg) for arg in args), '--progress'], name=tool,
+                         env={'PYTHONPATH': f'{ROOT}/tests'})
 
     def counts(self):
         lines = [line for line in self.log.splitlines() if line.startswith('{') and line.endswith('}')]
