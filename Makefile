@@ -233,7 +233,7 @@ fuzz-run: $(patsubst %,$(B)/tests/fuzz_%,$(FUZZ_TARGETS))
 RELOADS ?= 100
 ROUNDS ?= 5
 SECONDS ?= 3
-.PHONY: demo storm bench h2spec
+.PHONY: demo storm bench h2spec compare
 demo: deps ## Watch a supervised proxy hot-restart under load, a minute in all
 	$(SUBMAKE) $(PROGRAMS) $(HARNESS_TOOLS)
 	@scripts/demo --build $(B)
@@ -247,6 +247,10 @@ bench: deps ## Side by side with nginx, haproxy, nghttpx and, when there, Envoy:
 h2spec: deps ## Let h2spec judge downstream HTTP/2; fetched and built by go: TLS=1 for a run through TLS too
 	$(SUBMAKE) $(PROGRAMS)
 	@scripts/h2spec --build $(B) $(if $(filter 1,$(TLS)),--tls)
+compare: deps ## Play the same exchanges to a stock Envoy (fetched, or $$ENVOY) and to us; print what differs: ONLY=http1_heads
+	@scripts/deps compare
+	$(SUBMAKE) $(PROGRAMS)
+	@scripts/compare --build $(B) --only '$(ONLY)'
 
 ## -- style -------------------------------------------------------------------------------------------------------
 SOURCE_FILES = $(shell git ls-files '*.cc' '*.h')

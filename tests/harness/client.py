@@ -18,16 +18,16 @@ class Response:
 
 
 class Client:
-    """address: a port of 127.0.0.1, a (host, port) pair, or the path of a unix socket."""
+    """address: a port of 127.0.0.1, a (host, port) pair, or the path of a unix socket. source: the port to come from."""
 
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=10, source=0):
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout * FACTOR)
             self.socket.connect(address if not address.startswith('@') else '\0' + address[1:])
         else:
             pair = address if isinstance(address, tuple) else ('127.0.0.1', address)
-            self.socket = socket.create_connection(pair, timeout * FACTOR)
+            self.socket = socket.create_connection(pair, timeout * FACTOR, ('', source) if source else None)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = b''
 

@@ -33,8 +33,8 @@ class Exchange:
 class Http2Client(Client):
     """Windows are kept open as bytes come, unless `greedy` is false: then update() opens them. tls: an ssl.SSLContext."""
 
-    def __init__(self, address, settings=None, greedy=True, tls=None, timeout=10, begin=True):
-        super().__init__(address, timeout)
+    def __init__(self, address, settings=None, greedy=True, tls=None, timeout=10, begin=True, source=0):
+        super().__init__(address, timeout, source)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname='localhost')
         self.greedy, self.timeout = greedy, timeout * FACTOR

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differences that are meant or not worth mending. Each has its section, by the same name, in docs/differences.md.
+
+A rule is a function of one difference and of all differences of its exchange, by aspect. It says whether it explains this one.
+"""
+import re
+
+RULES = {}
+
+
+def rule(function):
+    RULES[function.__name__.replace('_', '-')] = function
+    return function
+
+
+def first_lines(difference):
+    """How the answers begin: Envoy's, ours; '' without one."""
+    return [(lines or [''])[0] for lines in (difference.envoy, difference.heirloom)] if difference else ['', '']
+
+
+def is_reset(lines):
+    return any(line.startswith('reset ') for line in lines)
+
+
+@rule
+def refused_syntax(_, exchange):
+    envoy, ours = first_lines(exchange.get('answers'))
+    if exchange.get('answers') and envoy.startswith(':status'):
+        return is_reset(exchange['answers'].heirloom) or exchange['answers'].heirloom == ['GOAWAY 1']
+    return re.match(r'HTTP/1.1 \d', envoy) and not re.match(r'HTTP/1.1 [45]', envoy) and ours.startswith(('HTTP/1.1 400', 'HTTP/1.1 502'))
+
+
+@rule
+def only_the_stream(_, exchange):
+    answers, end = exchange.get('answers'), exchange.get('end')
+    return answers and end and not answers.envoy and is_reset(answers.heirloom) and end.envoy[0] in ('eof', 'reset') and end.heirloom == ['open']
+
+
+@rule
+def first_error_wins(_, exchange):
+    return [line[:12] for line in first_lines(exchange.get('answers'))] in (
+        ['HTTP/1.1 400', 'HTTP/1.1 426'], ['HTTP/1.1 400', 'HTTP/1.1 501'], ['HTTP/1.1 400', 'HTTP/1.1 400'])
+
+
+@rule
+def details_of_refusals(difference, exchange):
+    if difference.aspect != 'log' or 'answers' in exchange:
+        return False
+    def without_details(lines):
+        return [re.sub(r' (\S+) \S+ (\d+ \d+ )', r' \1 \2', re.sub(r'^.* (HTTP/\S+ (?:400|503|200|0) )', r'\1', line)) for line in lines]
+    return without_details(difference.envoy) == without_details(difference.heirloom)
+
+
+@rule
+def m_search(_, exchange):
+    return any('M-SEARCH' in line for one in exchange.values() for line in one.heirloom)
+
+
+@rule
+def head_without_framing(difference, _):
+    return difference.aspect == 'answers' and [line for line in difference.envoy if line != 'transfer-encoding: chunked'] == difference.heirloom
+
+
+@rule
+def expect_without_body(difference, _):
+    return difference.aspect == 'answers' and difference.envoy == ['HTTP/1.1 100 Continue', *difference.heirloom]
+
+
+@rule
+def no_content_with_length(_, exchange):
+    return first_lines(exchange.get('answers')) == ['HTTP/1.1 502 Bad Gateway', 'HTTP/1.1 204 No Content']
+
+
+@rule
+def pipelined_answers(_, exchange):
+    return 'log' in exchange and any('Too_many_responses_queued' in line for line in exchange['log'].envoy)
+
+
+# Statistics that are counted otherwise.
+COUNTED_OTHERWISE = {
+    'delayed-close': r'downstream_cx_delayed_close_timeout|downstream_cx_destroy_(local|remote)',
+    'reset-of-refused-requests': r'downstream_rq_rx_reset|downstream_rq_response_before_rq_complete',
+}
+
+
+def same_without(difference, pattern):
+    sides = [[line for line in lines if not re.search(pattern, line)] for lines in (difference.envoy, difference.heirloom)]
+    return sides[0] == sides[1]
+
+
+def names_of(difference, exchange):
+    """The rules that explain it; an empty list when none does."""
+    for name, explains in RULES.items():
+        if explains(difference, exchange):
+            return [name]
+    if difference.aspect == 'stats' and same_without(difference, '|'.join(COUNTED_OTHERWISE.values())):
+        return [name for name, pattern in COUNTED_OTHERWISE.items()
+                if any(re.search(pattern, line) for line in set(difference.envoy) ^ set(difference.heirloom))]
+    return []
