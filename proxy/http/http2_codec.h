@@ -46,7 +46,8 @@ struct Http2Settings {
     uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
     uint32_t max_inbound_priority_frames_per_stream = 100;
     uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
-    // Rapid reset: of this many requests more than half were taken back before an answer, each within the time.
+    // Rapid reset: of this many requests more than half were ended before an answer, each within the time: taken back,
+    // or broken by what the client sent.
     uint32_t premature_reset_total_stream_count = 500;
     std::chrono::seconds premature_reset_min_stream_lifetime{1};
 };

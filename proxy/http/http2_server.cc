@@ -81,7 +81,8 @@ class Http2Server final : public ServerCodec, public Http2Session {
     void on_failed(std::string_view details) override { callbacks_.on_connection_error(details); }
     void on_goaway_received() override { callbacks_.on_goaway(); }
     std::string_view note_stream_end(const Http2Stream& stream) override {
-        const bool premature = stream.remote_reset && !stream.head_sent &&
+        // By a reset, or by a frame that made the library reset it.
+        const bool premature = !stream.reset_here && !stream.head_sent &&
                                now() - stream.start < settings().premature_reset_min_stream_lifetime;
         return limits().note_request_ended(premature);
     }

@@ -44,6 +44,13 @@ def rapid_reset(client):
         client.send(h2.headers(stream, client.fields(), end=True) + h2.reset(stream))
 
 
+def made_you_reset(client):
+    """Each stream is broken by a frame, so that the server resets it."""
+    for _ in range(1000):
+        stream = client.reserve()
+        client.send(h2.headers(stream, client.fields(path='/never'), end=True) + h2.window_update(stream, h2.EVERY_STREAM))
+
+
 def endless_head(client):
     client.send(h2.frame(h2.HEADERS, 0, client.reserve(), hpack.encode(client.fields())))
     piece = h2.frame(h2.CONTINUATION, 0, 1, hpack.encode([('x', 'y' * 1000)]))
@@ -57,6 +64,7 @@ ends_by('empty DATA', 'http2.inbound_empty_frames_flood', empty_data)
 ends_by('WINDOW_UPDATE', 'http2.inbound_window_update_frames_flood', lambda client: client.send(h2.window_update(0, 1) * 10))
 ends_by('PRIORITY', 'http2.inbound_priority_frames_flood', lambda client: client.send(h2.priority(1) * 101))
 ends_by('rapid reset', 'http.ingress.downstream_rq_too_many_premature_resets', rapid_reset)
+ends_by('resets that it provokes', 'http.ingress.downstream_rq_too_many_premature_resets', made_you_reset)
 ends_by('CONTINUATION', 'http.ingress.downstream_cx_protocol_error', endless_head, h2.PROTOCOL_ERROR)
 ends_by('a window beyond 2^31', 'http.ingress.downstream_cx_protocol_error', code=h2.FLOW_CONTROL_ERROR,
         flood=lambda client: client.send(h2.window_update(0, h2.EVERY_STREAM) * 2))
