@@ -7,8 +7,9 @@
 namespace heirloom::http {
 namespace {
 
-// Pieces up to this size are copied together, so that a few bytes do not hold a whole block.
-constexpr size_t kCopiedPiece = 512;
+// Behind others that wait pieces up to this size are copied, so that what the windows allow holds no more than four
+// times as much in blocks: the rest of a block may be frames that no window counts.
+constexpr size_t kCopiedPiece = network::kBlockBytes / 4;
 constexpr size_t kFrameHead = 9;
 
 }  // namespace
