@@ -346,7 +346,10 @@ std::string_view ConnectionManager::count_slow_head() {
 }
 
 void ConnectionManager::refuse_slow_head() {
-    if (codec_ && !codec_->reading_head()) return close_after_response();
+    if (codec_ && !codec_->reading_head()) {
+        // HTTP/1: nothing is read on, as the client does not take what it was answered.
+        return multiplexed_ ? close_after_response() : wait_for_next_request();
+    }
     slow_head_ = count_slow_head();
     if (multiplexed_) {
         // A block of fields that does not end is in everybody's way; no answer can tell this one stream.
@@ -402,6 +405,7 @@ void ConnectionManager::on_write_buffer_high() {
 void ConnectionManager::on_write_buffer_low() {
     count_buffered();
     if (!codec_) return;
+    if (!multiplexed_ && streams_.empty() && !connection_.closing()) wait_for_next_request();
     codec_->on_write_buffer_low();
     if (!multiplexed_ && !streams_.empty()) streams_.front()->on_write_buffer_low();
 }

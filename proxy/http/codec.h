@@ -131,8 +131,8 @@ class ServerCodec {
     virtual void on_write_buffer_low() = 0;
     // Nothing has arrived of a next request (a drain may close; an idle timer may run).
     virtual bool idle() const = 0;
-    // HTTP/2: a block of fields has begun and not ended.
-    virtual bool reading_head() const { return !idle(); }
+    // A part of a request's head has arrived, and not its end.
+    virtual bool reading_head() const = 0;
     virtual Protocol protocol() const = 0;
     virtual size_t open_streams() const { return idle() ? 0 : 1; }
     // HTTP/2: GOAWAY in two steps, so that no request is lost: the notice, which takes nothing away, and some time

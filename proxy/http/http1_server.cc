@@ -31,6 +31,7 @@ class Http1Server final : public ServerCodec, public ResponseEncoder, private Ht
     void on_write_buffer_high() override {}  // the connection manager tells the stream itself
     void on_write_buffer_low() override;
     bool idle() const override { return !exchange_ && connection_.read_buffer().empty(); }
+    bool reading_head() const override { return in_ == Incoming::head; }
     Protocol protocol() const override { return protocol_; }
 
     // ResponseEncoder
