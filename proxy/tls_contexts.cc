@@ -28,6 +28,18 @@ void set_ticket_keys(config::DownstreamTlsConfig& config, const std::vector<std:
 }
 void set_ticket_keys(config::UpstreamTlsConfig&, const std::vector<std::string>&) {}
 
+// As Envoy names it, which ends with the hash of nothing where there is no secret.
+std::string name_of(const std::string& secret, bool authority) {
+    if (!secret.empty()) return secret;
+    return authority ? "unnamed_ca_cert_e3b0c442" : "unnamed_cert_e3b0c442";
+}
+
+template <class Use>
+void each_certificate(const tls::Context& context, Use use) {
+    for (const tls::LoadedCertificate& one : context.chains()) use(name_of(one.secret, false), one);
+    for (const tls::LoadedCertificate& one : context.authorities()) use(name_of(one.secret, true), one);
+}
+
 }  // namespace
 
 TlsContexts::TlsContexts(stats::Registrar* registrar, std::shared_ptr<const tls::TicketKeys> keys)
@@ -62,8 +74,22 @@ Status TlsContexts::add(std::vector<Place<Config, Made>>& places, const std::str
     auto made = make(place, 0, nullptr);
     if (!made) return made.error();
     place.context = std::move(*made);
+    if (registrar_) make_expirations(place, prefix + "ssl.certificate.");
     if (registrar_ && !place.secrets.empty()) place.updates.add();
     return Ok{};
+}
+
+template <class Config, class Made>
+void TlsContexts::make_expirations(Place<Config, Made>& place, const std::string& prefix) {
+    const auto want = [&](const std::string& name) { place.expirations[name] = {}; };
+    each_certificate(*place.context, [&](const std::string& name, const tls::LoadedCertificate&) { want(name); });
+    // One without an authority may get it later; names are told to the segment's owner only now.
+    if (place.config->validation_secret) want(place.config->validation_secret->name);
+    const auto full = [&](const std::string& name) { return prefix + name + ".expiration_unix_time_seconds"; };
+    std::vector<stats::Registrar::Spec> specs;
+    for (const auto& [name, gauge] : place.expirations) specs.push_back({full(name), shm::StatKind::gauge, {}});
+    registrar_->prefetch(std::move(specs));
+    for (auto& [name, gauge] : place.expirations) gauge = registrar_->gauge(full(name));
 }
 
 Status TlsContexts::make_all(const config::Snapshot& snapshot) {
@@ -165,6 +191,33 @@ std::shared_ptr<const tls::ServerContext> TlsContexts::server(const config::Filt
 void TlsContexts::give_to(upstream::ClusterManager& clusters) {
     cluster_manager_ = &clusters;
     for (const Cluster& cluster : clusters_) clusters.set_tls(cluster.name, cluster.context);
+}
+
+void TlsContexts::show() const {
+    secrets_.show();
+    const auto show = [](const auto& places) {
+        for (const auto& place : places) {
+            each_certificate(*place.context, [&](const std::string& name, const tls::LoadedCertificate& one) {
+                const auto found = place.expirations.find(name);
+                if (found == place.expirations.end()) return;
+                const auto time = std::chrono::floor<std::chrono::seconds>(one.expiration.time_since_epoch()).count();
+                found->second.set(time > 0 ? static_cast<uint64_t>(time) : 0);
+            });
+        }
+    };
+    show(chains_);
+    show(clusters_);
+}
+
+void TlsContexts::hide() const {
+    secrets_.hide();
+    const auto hide = [](const auto& places) {
+        for (const auto& place : places) {
+            for (const auto& [name, gauge] : place.expirations) gauge.set(0);
+        }
+    };
+    hide(chains_);
+    hide(clusters_);
 }
 
 void TlsContexts::watch(network::EventLoop& loop) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,9 +38,9 @@ class TlsContexts {
     // Watches the files of secrets from now on. What cannot be watched is logged.
     void watch(network::EventLoop& loop);
 
-    // The gauges of secrets, as SecretFiles.
-    void show() const { secrets_.show(); }
-    void hide() const { secrets_.hide(); }
+    // The gauges of secrets, as SecretFiles, and of certificates: when each expires.
+    void show() const;
+    void hide() const;
 
     // Of chains and clusters, for /certs.
     std::vector<std::shared_ptr<const tls::Context>> all() const;
@@ -57,6 +58,7 @@ class TlsContexts {
         std::vector<size_t> secrets;           // of `config`: certificates, then validation, then ticket keys
         tls::TlsStats stats;
         stats::Counter updates;
+        std::map<std::string, stats::Gauge> expirations;  // by the name of the certificate; who shares one, the last
         std::shared_ptr<const Made> context;
     };
     using Chain = Place<config::DownstreamTlsConfig, tls::ServerContext>;
@@ -77,6 +79,8 @@ class TlsContexts {
     template <class Config, class Made>
     Config config_of(const Place<Config, Made>& place, size_t changed, const SecretValue* value) const;
     Status on_secret(size_t index, const SecretValue& value);
+    template <class Config, class Made>
+    void make_expirations(Place<Config, Made>& place, const std::string& prefix);
 
     stats::Registrar* const registrar_;
     const std::shared_ptr<const tls::TicketKeys> keys_;

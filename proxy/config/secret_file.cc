@@ -76,15 +76,20 @@ bool same(const DataText& one, const DataText& other) { return one.bytes == othe
 void read_secret(const Secret& message, const Path& path, SecretFile& secrets, Problems& problems) {
     require_text(message.name(), path.field("name"), problems);
     switch (message.type_case()) {
-        case Secret::kTlsCertificate:
-            add(secrets.certificates, message.name(),
-                read_certificate(message.tls_certificate(), path.field("tls_certificate"), problems), path, problems);
+        case Secret::kTlsCertificate: {
+            CertificateConfig read =
+                read_certificate(message.tls_certificate(), path.field("tls_certificate"), problems);
+            read.secret = message.name();
+            add(secrets.certificates, message.name(), std::move(read), path, problems);
             break;
-        case Secret::kValidationContext:
-            add(secrets.validations, message.name(),
-                read_validation(message.validation_context(), path.field("validation_context"), problems), path,
-                problems);
+        }
+        case Secret::kValidationContext: {
+            ValidationConfig read =
+                read_validation(message.validation_context(), path.field("validation_context"), problems);
+            read.secret = message.name();
+            add(secrets.validations, message.name(), std::move(read), path, problems);
             break;
+        }
         case Secret::kSessionTicketKeys:
             add(secrets.ticket_keys, message.name(),
                 read_ticket_keys(message.session_ticket_keys(), path.field("session_ticket_keys"), problems), path,
@@ -136,6 +141,7 @@ std::optional<SecretSource> read_secret_source(const SdsSecretConfig& message, c
 
 ValidationConfig merge_validation(const ValidationConfig& defaults, const ValidationConfig& secret) {
     ValidationConfig merged = defaults;
+    merged.secret = secret.secret;
     const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     if (!secret.trusted_ca.bytes.empty()) merged.trusted_ca = secret.trusted_ca;
     if (!secret.crl.bytes.empty()) merged.crl = secret.crl;

@@ -23,6 +23,7 @@ struct CertificateConfig {
     DataText private_key;
     std::string password;
     DataText ocsp_staple;  // DER; empty: none
+    std::string secret;    // its name; "": it stands where it is used
     std::string where;     // "FILE:LINE:COLUMN: field.path"
 };
 
@@ -48,6 +49,7 @@ struct ValidationConfig {
     bool accept_untrusted = false;  // trust_chain_verification: ACCEPT_UNTRUSTED
     bool only_verify_leaf_crl = false;
     std::optional<uint32_t> max_verify_depth;
+    std::string secret;  // its name, as for a certificate
     std::string where;
 };
 

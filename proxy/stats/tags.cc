@@ -73,6 +73,15 @@ void take_tls_value(std::string_view& rest, std::string_view cipher_label, std::
     }
 }
 
+// `ssl.certificate.<name>.expiration_unix_time_seconds` -> the same without the name, which may have dots of its own
+void take_certificate(std::string_view& rest, std::vector<Tag>& tags) {
+    constexpr std::string_view kBegin = "ssl.certificate.", kEnd = ".expiration_unix_time_seconds";
+    if (rest.size() <= kBegin.size() + kEnd.size() || !rest.starts_with(kBegin) || !rest.ends_with(kEnd)) return;
+    const size_t length = rest.size() - kBegin.size() - kEnd.size();
+    tags.push_back({"envoy_tls_certificate", std::string(rest.substr(kBegin.size(), length))});
+    rest = "ssl.certificate.expiration_unix_time_seconds";
+}
+
 // The address of a listener has dots of its own, and its stat prefix may have: it ends where a listener's stats begin.
 size_t listener_key_length(std::string_view rest) {
     constexpr std::array<std::string_view, 10> kBegin = {".downstream_",
@@ -99,6 +108,7 @@ void take_listener(std::string_view& rest, std::string& name, std::vector<Tag>& 
         address.push_back({"envoy_listener_address", std::string(rest.substr(0, length))});
         rest.remove_prefix(length + 1);
     }
+    take_certificate(rest, tags);
     take_tls_value(rest, "envoy_ssl_cipher", tags);
     take_http_prefix(rest, name, tags);
     take_worker(rest, name, tags);
@@ -133,6 +143,7 @@ TaggedName extract_tags(std::string_view full_name) {
     if (take_prefix(rest, "cluster.")) {
         result.name = "cluster.";
         if (take_element(rest, element)) {
+            take_certificate(rest, result.tags);
             take_tls_value(rest, "envoy_ssl_cipher_suite", result.tags);
             result.tags.push_back({"envoy_cluster_name", std::string(element)});
         }

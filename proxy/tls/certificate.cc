@@ -117,6 +117,7 @@ Result<Chain> load_chain(const config::CertificateConfig& config) {
     if (Status fine = check_key(chain, config.where, name_of(config.chain)); !fine.ok()) return fine.error();
     chain.server_names = server_names_of(chain.leaf.get());
     chain.description = describe(chain.leaf.get(), config.chain.path);
+    chain.description.secret = config.secret;
     if (Status fine = load_staple(chain, config); !fine.ok()) return fine.error();
     return chain;
 }

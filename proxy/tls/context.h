@@ -34,6 +34,7 @@ struct LoadedCertificate {
         std::chrono::system_clock::time_point expiration;
     };
     std::optional<Ocsp> ocsp;  // of the staple
+    std::string secret{};      // that it came from; "": none
 
     // Whole days, 0 when it is expired.
     uint64_t days_until_expiration(std::chrono::system_clock::time_point now) const;

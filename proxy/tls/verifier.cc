@@ -139,6 +139,7 @@ Status Verifier::load(const config::ValidationConfig& config, SSL_CTX* context) 
         }
         SSL_CTX_set_client_CA_list(context, names);
         authorities_.push_back(describe(authorities.front().get(), config.trusted_ca.path));
+        authorities_.back().secret = config.secret;
         chain_ = true;
         // A configured intermediate is trust enough.
         X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);

@@ -50,6 +50,11 @@ TEST_CASE("what was agreed on in TLS") {
           "cluster.ssl.curves envoy_ssl_curve=X25519 envoy_cluster_name=blue");
     CHECK(tagged("cluster.blue.ssl.sigalgs.rsa_pss_rsae_sha256") ==
           "cluster.ssl.sigalgs envoy_ssl_sigalg=rsa_pss_rsae_sha256 envoy_cluster_name=blue");
+    CHECK(tagged("listener.0.0.0.0_443.ssl.certificate.a.b:c.expiration_unix_time_seconds") ==
+          "listener.ssl.certificate.expiration_unix_time_seconds envoy_tls_certificate=a.b:c "
+          "envoy_listener_address=0.0.0.0_443");
+    CHECK(tagged("cluster.blue.ssl.certificate.roots.expiration_unix_time_seconds") ==
+          "cluster.ssl.certificate.expiration_unix_time_seconds envoy_tls_certificate=roots envoy_cluster_name=blue");
     CHECK(tagged("cluster.blue.ssl.handshake") == "cluster.ssl.handshake envoy_cluster_name=blue");
     CHECK(tagged("listener.0.0.0.0_443.server_ssl_socket_factory.ssl_context_update_by_sds") ==
           "listener.server_ssl_socket_factory.ssl_context_update_by_sds envoy_listener_address=0.0.0.0_443");
