@@ -7,7 +7,8 @@ old, new = RawUpstream(capitals(b'old')), RawUpstream(capitals(b'new'))
 log = f'{TMP}/access.log'
 fields = {'access_log': [access_log(log, '%UPSTREAM_CLUSTER% %BYTES_RECEIVED% %BYTES_SENT%\n')]}
 supervisor = Supervisor(tcp_config(cluster('old', old.port), to='old', **fields),
-                        '--drain-time-s', '1', '--parent-shutdown-time-s', '4', '--file-flush-interval-msec', '50')
+                        '--drain-time-s', '1', '--parent-shutdown-time-s', '3', '--file-flush-interval-msec', '50',
+                        flags=('--terminate-grace-s', '2'))
 port = supervisor.port
 with Client(port) as client, Client(port) as short:
     expect(client.take(3), b'old')

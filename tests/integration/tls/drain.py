@@ -8,7 +8,8 @@ from harness import *
 authority = Authority()
 upstream = Upstream(answer(b'hello'))
 chain = filter_chain(hcm(drain_timeout='0.3s'), tls=downstream_tls(authority.issue('a.example'), alpn_protocols=['h2', 'http/1.1']))
-supervisor = Supervisor(bootstrap([listener(filter_chains=[chain])], [cluster('up', upstream.port)]), '--drain-time-s', '1')
+supervisor = Supervisor(bootstrap([listener(filter_chains=[chain])], [cluster('up', upstream.port)]), '--drain-time-s', '1',
+                        flags=('--stop-drain-time-s', '1'))
 SETTINGS, GOAWAY = 4, 7
 
 

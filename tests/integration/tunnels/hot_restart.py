@@ -4,7 +4,7 @@ from harness import *
 
 upstream = Upstream(tunnel_echo())
 supervisor = Supervisor(config(cluster('up', upstream.port), upgrade_configs=[{'upgrade_type': 'websocket'}]),
-                        '--drain-time-s', '1', '--parent-shutdown-time-s', '4')
+                        '--drain-time-s', '1', '--parent-shutdown-time-s', '3', flags=('--terminate-grace-s', '2'))
 client = Client(supervisor.port)
 client.send(UPGRADE)
 expect(client.response().status, 101)
@@ -17,4 +17,5 @@ with Client(supervisor.port) as other:
     expect(other.response().status, 101, 'the new generation takes tunnels of its own')
 how, rest = client.rest()
 expect((how, rest), ('eof', b''))
+client.close()
 wait_for('the old generation has left', lambda: len(supervisor.generations()) == 1, 15)
