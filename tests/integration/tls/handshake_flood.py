@@ -6,8 +6,10 @@ import select
 import ssl
 
 from harness import *
+from harness.waiting import FACTOR
 
 MANY = 100
+HALF = b'\x16\x03\x01\x02\x00' + b'\x01\x00\x01\xfc\x03\x03' + bytes(200)  # of a ClientHello in a record of 512 bytes
 authority = Authority()
 certificate = authority.issue('a.example', key='rsa:3072')  # a signature is some milliseconds
 timeouts = 'listener.limited.downstream_cx_transport_socket_connect_timeout'
@@ -57,13 +59,14 @@ def kibibytes():
 
 
 def flood(served, number):
-    """All three kinds at once, the `number`th time; returns how often `served` was answered while the whole handshakes were under way."""
-    silent = [Client(limited) for _ in range(MANY)]
+    """All three kinds at once, the `number`th time; returns how often `served` was answered while the whole handshakes were
+    under way."""
     whole = [Handshake(patient) for _ in range(MANY)]
-    half = [Handshake(limited) for _ in range(MANY)]
-    proxy.wait_stat('http.ingress.downstream_cx_active', 3 * MANY + 1)
-    for one in half:
-        one.client.send(one.output.read()[:200])
+    silent = [Client(limited) for _ in range(MANY)]
+    half = [Client(limited) for _ in range(MANY)]
+    for client in half:
+        client.send(HALF)
+    proxy.wait_stat('http.ingress.downstream_cx_total', 1 + 3 * MANY * number)
     for one in whole:
         one.send()
     waiting = {one.client.socket: one for one in whole}
@@ -77,7 +80,7 @@ def flood(served, number):
     proxy.wait_stat('listener.patient.ssl.handshake', 1 + MANY * number)
     for one in whole:
         one.client.close()
-    for client in silent + [one.client for one in half]:
+    for client in silent + half:
         expect(client.rest(), ('eof', b''))
         client.close()
     proxy.wait_stat(timeouts, 2 * MANY * number)
@@ -94,7 +97,7 @@ with TlsClient(patient, authority) as served:
         answers = flood(served, number)
         expect_true(answers > MANY / 4, f'{answers} answers while {MANY} handshakes were under way')
         wait_for('the descriptors come back', lambda: descriptors() == before)
-        if number == 2:
+        if number == 2 and FACTOR == 1:  # a sanitizer keeps what is freed
             expect_true(kibibytes() < first + 2048, f'memory: {first} KiB after one flood, {kibibytes()} after the next')
         first = kibibytes()
 expect(proxy.stat('listener.patient.ssl.connection_error'), 0)
