@@ -175,7 +175,7 @@ class ClientCallbacks {
   public:
     virtual ~ClientCallbacks() = default;
     // The exchange is complete both ways; `reusable`: the connection may carry another one.
-    // HTTP/2: some stream has ended, complete or not; its decoder was told before.
+    // HTTP/2: some stream has ended, complete or not, or only its exchange; its decoder was told before.
     virtual void on_stream_complete(bool reusable) = 0;
     // The peer broke the protocol; the stream (HTTP/2: each stream) was reset with protocol_error.
     virtual void on_protocol_error() = 0;
@@ -197,6 +197,9 @@ class ClientCodec {
     virtual void on_write_buffer_high() = 0;
     virtual void on_write_buffer_low() = 0;
     virtual size_t open_streams() const = 0;
+    // Of them those that matter to somebody: whose decoder waits for a callback. HTTP/2: a stream that was reset, or
+    // whose response came before the request was taken, stays open until its last frame has left; it is no exchange.
+    virtual size_t exchanges() const { return open_streams(); }
     // As many as the peer allows at once; 0 when it takes no more. HTTP/1: one.
     virtual size_t max_streams() const { return 1; }
 };

@@ -53,10 +53,10 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
         if (decoder_) high ? decoder_->on_request_flow_high() : decoder_->on_request_flow_low();
     }
     void on_complete() override {
-        if (ResponseDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_complete();
+        if (ResponseDecoder* decoder = end_exchange()) decoder->on_stream_complete();
     }
     void on_reset(StreamReset reason) override {
-        if (ResponseDecoder* decoder = std::exchange(decoder_, nullptr)) decoder->on_stream_reset(reason);
+        if (ResponseDecoder* decoder = end_exchange()) decoder->on_stream_reset(reason);
     }
 
   private:
@@ -65,6 +65,9 @@ class ClientStream final : public Http2Stream, public RequestEncoder {
     void complete_if_over() {
         if (end_delivered && local_ended) on_complete();
     }
+
+    // Whom to tell of it; null: nobody any more.
+    ResponseDecoder* end_exchange();
 
     std::string upgrade_;                      // what was asked for
     std::unique_ptr<HeaderMap> waiting_head_;  // of an upgrade: waits for SETTINGS
@@ -84,6 +87,7 @@ class Http2Client final : public ClientCodec, public Http2Session {
         ClientStream* stream = StreamPool<ClientStream>::acquire();
         stream->attach(*this, decoder);
         open(*stream, -1);
+        ++exchanges_;
         note_new_stream();
         return *stream;
     }
@@ -93,6 +97,7 @@ class Http2Client final : public ClientCodec, public Http2Session {
     void on_write_buffer_high() override {}
     void on_write_buffer_low() override { write_buffer_low(); }
     size_t open_streams() const override { return open_count(); }
+    size_t exchanges() const override { return exchanges_; }
     size_t max_streams() const override {
         if (goaway_ || over()) return 0;
         const uint32_t peer = nghttp2_session_get_remote_settings(library(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -106,10 +111,22 @@ class Http2Client final : public ClientCodec, public Http2Session {
     }
     void note_head_waits() { heads_wait_ = true; }
 
+    // For streams. The pool hears of it when the work at hand is done: this may be in the middle of the owner's.
+    void note_exchange_end() {
+        --exchanges_;
+        exchange_ended_ = true;
+        wake();
+    }
+
   private:
     Http2Stream* make_stream(int32_t) override { return nullptr; }  // a server opens none: push is off
     void on_stream_gone(Http2Stream&) override {
+        exchange_ended_ = false;
         if (!over()) callbacks_.on_stream_complete(!goaway_);
+    }
+    // Of those whose stream is still there.
+    void on_work_done() override {
+        if (std::exchange(exchange_ended_, false)) callbacks_.on_stream_complete(!goaway_);
     }
     void on_failed(std::string_view) override { callbacks_.on_protocol_error(); }
     void on_goaway_received() override {
@@ -118,6 +135,8 @@ class Http2Client final : public ClientCodec, public Http2Session {
     void on_settings_received() override;
 
     ClientCallbacks& callbacks_;
+    size_t exchanges_ = 0;
+    bool exchange_ended_ = false;
     bool goaway_ = false;
     bool settings_known_ = false;
     bool heads_wait_ = false;
@@ -131,6 +150,11 @@ void Http2Client::on_settings_received() {
         }
     }
     callbacks_.on_max_streams_changed();
+}
+
+ResponseDecoder* ClientStream::end_exchange() {
+    if (decoder_) client_->note_exchange_end();
+    return std::exchange(decoder_, nullptr);
 }
 
 void ClientStream::encode_headers(const HeaderMap& request, bool end_stream) {
@@ -163,7 +187,7 @@ void ClientStream::send_waiting_head() {
 }
 
 void ClientStream::reset(StreamReset reason) {
-    decoder_ = nullptr;
+    end_exchange();
     send_reset(reason == StreamReset::protocol_error ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_CANCEL);
 }
 

@@ -331,6 +331,7 @@ void Http2Session::finish_work() {
         if (!over()) check_outbound();
         // GOAWAY is written, or there is no room for it.
         if (!over() && (failing_ || !failure_.empty())) fail();
+        if (!over()) on_work_done();
     } while (again_ && !over());
     sweep();
 }

@@ -50,6 +50,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     virtual Http2Stream* make_stream(int32_t id) = 0;  // a request begins
     virtual void on_stream_gone(Http2Stream& stream) = 0;
     virtual void on_failed(std::string_view details) = 0;
+    virtual void on_work_done() {}  // all that may leave now has left; may begin new work
     virtual void on_goaway_received() {}
     virtual void on_settings_received() {}
     // Returns the stat of the limit that was passed by this end, or an empty view.

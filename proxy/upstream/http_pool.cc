@@ -156,7 +156,7 @@ void HttpPool::serve_or_keep(PooledConnection& connection, bool made_now) {
     if (connection.closed()) return;
     set_available(connection, connection.has_room());
     if (!connection.idle()) return;
-    if (endpoint_.removed()) return connection.close();
+    if (endpoint_.removed()) return connection.drain();
     connection.rest();
 }
 
@@ -218,9 +218,10 @@ void HttpPool::fail_pending(StreamReset reason, std::string_view transport_failu
 }
 
 void HttpPool::close_idle() {
-    for (PooledConnection* connection = available_.front(); connection;) {
-        PooledConnection* const next = available_.next(*connection);
-        if (connection->idle()) connection->close();
+    // Not all of them are available: what is left of old streams may fill one.
+    for (PooledConnection* connection = all_.front(); connection;) {
+        PooledConnection* const next = all_.next(*connection);
+        if (connection->idle()) connection->drain();
         connection = next;
     }
 }

@@ -12,6 +12,9 @@ namespace heirloom::upstream {
 
 namespace {
 
+// For the rest of streams whose exchange is over, when nothing else keeps the connection.
+constexpr std::chrono::seconds kLeftoverTime{1};
+
 const std::string kHttp1Alpn[] = {"http/1.1"};
 const std::string kHttp2Alpn[] = {"h2"};
 const std::string kBothAlpn[] = {"h2", "http/1.1"};
@@ -100,8 +103,8 @@ void PooledConnection::close() {
 void PooledConnection::drain() {
     if (state_ != State::open) return;
     state_ = State::draining;
-    if (requests_running_ == 0) return connection_->close();
-    pool_.on_connection_drains(*this);
+    if (requests_running_ > 0 || has_leftovers()) pool_.on_connection_drains(*this);
+    if (requests_running_ == 0) end_drained();
 }
 
 void PooledConnection::make_codec() {
@@ -145,8 +148,8 @@ void PooledConnection::on_write_buffer_high() { codec_->on_write_buffer_high(); 
 void PooledConnection::on_write_buffer_low() { codec_->on_write_buffer_low(); }
 
 void PooledConnection::on_stream_complete(bool reusable) {
-    if (state_ == State::closed || requests_running_ == 0) return;
-    finish_requests(protocol_ == http::Protocol::http2 ? codec_->open_streams() : 0);
+    if (state_ == State::closed) return;
+    finish_requests(protocol_ == http::Protocol::http2 ? codec_->exchanges() : 0);
     if (!reusable && protocol_ != http::Protocol::http2) {  // HTTP/2 has said so by GOAWAY
         endpoint_.context().stats.upstream_cx_close_notify.add();
         state_ = State::draining;
@@ -154,14 +157,14 @@ void PooledConnection::on_stream_complete(bool reusable) {
     if (state_ == State::open) {
         pool_.on_connection_available(*this);
     } else if (requests_running_ == 0) {
-        connection_->close();
+        end_drained();
     }
 }
 
 void PooledConnection::on_protocol_error() {
     endpoint_.context().stats.upstream_cx_protocol_error.add();
     if (protocol_ == http::Protocol::http2) {
-        finish_requests(codec_->open_streams());
+        finish_requests(codec_->exchanges());
         state_ = State::draining;
         pool_.on_connection_drains(*this);
         // What the codec has to say of it goes out first.
@@ -199,8 +202,15 @@ void PooledConnection::finish_requests(size_t still_running) {
     for (; requests_running_ > still_running; --requests_running_) count_request_end();
 }
 
+// Nobody waits for anything of it. Frames that still have a chance to leave get it.
+void PooledConnection::end_drained() {
+    if (!has_leftovers()) return connection_->close();
+    idle_timer_.arm(endpoint_.context().loop.timers(), kLeftoverTime);
+}
+
 void PooledConnection::on_idle_timeout(void* self) {
     auto& connection = *static_cast<PooledConnection*>(self);
+    if (connection.draining() && connection.requests_running_ == 0) return connection.connection_->close();
     // Armed while idle and left alone when a request came: then it says nothing.
     if (!connection.idle()) return;
     connection.endpoint_.context().stats.upstream_cx_idle_timeout.add();

@@ -6,6 +6,9 @@
 //
 // open: takes requests while it has room: one at a time by HTTP/1, as many as both sides allow by HTTP/2. draining: it
 // finishes those it has, takes no more.
+//
+// A request runs, and counts (max_requests, rq_active), until its exchange is over. Its HTTP/2 stream may last longer,
+// as its peer takes the rest of it or never does: until then it needs its room.
 #pragma once
 
 #include <memory>
@@ -31,7 +34,7 @@ class PooledConnection final : public network::Deferred,
     void connect();
     bool has_room() const {
         return state_ == State::open &&
-               (protocol_ == http::Protocol::http2 ? requests_running_ < room() : requests_running_ == 0);
+               (protocol_ == http::Protocol::http2 ? codec_->open_streams() < room() : requests_running_ == 0);
     }
     // REQUIRES: has_room().
     http::RequestEncoder& attach(http::ResponseDecoder& decoder);
@@ -84,13 +87,18 @@ class PooledConnection final : public network::Deferred,
     size_t room() const;
     void make_codec();
     void finish_requests(size_t still_running);
+    void end_drained();
+    // Streams whose exchange is over.
+    bool has_leftovers() const {
+        return protocol_ == http::Protocol::http2 && codec_->open_streams() > requests_running_;
+    }
     static void on_idle_timeout(void* self);
     static void on_age(void* self);
 
     HttpPool& pool_;
     std::unique_ptr<http::ClientCodec> codec_;
-    network::Timer idle_timer_;
-    network::Timer age_timer_;  // max_connection_duration
+    network::Timer idle_timer_;  // draining: for what is left of streams that nobody waits for
+    network::Timer age_timer_;   // max_connection_duration
     uint64_t requests_ = 0;
     size_t requests_running_ = 0;
     uint64_t sent_before_ = 0;  // bytes on the socket before the current request
