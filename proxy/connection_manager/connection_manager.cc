@@ -402,6 +402,11 @@ void ConnectionManager::on_write_buffer_high() {
     if (!multiplexed_ && !streams_.empty()) streams_.front()->on_write_buffer_high();
 }
 
+void ConnectionManager::on_write_buffer_drained() {
+    // For its gauges.
+    if (multiplexed_ && codec_) codec_->on_write_buffer_low();
+}
+
 void ConnectionManager::on_write_buffer_low() {
     count_buffered();
     if (!codec_) return;

@@ -96,6 +96,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void on_closed(network::CloseReason reason) override;
     void on_write_buffer_high() override;
     void on_write_buffer_low() override;
+    void on_write_buffer_drained() override;
 
     // http::ServerCallbacks
     http::RequestDecoder& on_new_stream(http::ResponseEncoder& encoder) override;

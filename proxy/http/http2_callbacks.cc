@@ -228,6 +228,7 @@ int Http2Session::Callbacks::send_data(nghttp2_session*, nghttp2_frame* frame, c
     network::Buffer& out = session.connection_.write_buffer();
     out.append({reinterpret_cast<const char*>(head), kFrameHead});
     out.move_from(stream.out, length);
+    session.note_gone(length);
     session.written_ += kFrameHead + length;
     session.limits_.note_sent(NGHTTP2_DATA, frame->hd.flags, session.written_, out.size());
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) session.note_end_sent(stream);

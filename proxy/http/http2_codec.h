@@ -70,6 +70,9 @@ struct Http2Settings {
     COUNTER(trailers)                                   \
     COUNTER(tx_flush_timeout)                           \
     COUNTER(tx_reset)                                   \
+    GAUGE(outbound_control_frames_active)               \
+    GAUGE(outbound_frames_active)                       \
+    GAUGE(pending_send_bytes)                           \
     GAUGE(streams_active)
 // clang-format on
 struct Http2Stats {

@@ -45,17 +45,24 @@ std::string_view Http2Limits::note_request_ended(bool premature) {
 
 void Http2Limits::note_sent(uint8_t type, uint8_t flags, uint64_t written, size_t pending) {
     if (type == NGHTTP2_DATA) ++data_sent_;
-    const uint64_t gone = written - pending;
-    if (gone >= older_.end) {
-        older_ = younger_;
-        younger_ = {};
-        if (gone >= older_.end) older_ = {};
-    }
+    forget(written - pending);
     const bool control = type == NGHTTP2_PING || type == NGHTTP2_RST_STREAM ||
                          (type == NGHTTP2_SETTINGS && (flags & NGHTTP2_FLAG_ACK) != 0);
     younger_.end = written;
     ++younger_.frames;
     if (control) ++younger_.control;
+}
+
+void Http2Limits::forget(uint64_t gone) {
+    if (gone < older_.end) return;
+    older_ = younger_;
+    younger_ = {};
+    if (gone >= older_.end) older_ = {};
+}
+
+Http2Limits::Outbound Http2Limits::outbound(uint64_t written, size_t pending) {
+    forget(written - pending);
+    return {older_.frames + younger_.frames, older_.control + younger_.control};
 }
 
 std::string_view Http2Limits::check_outbound(size_t queued) const {

@@ -23,6 +23,13 @@ class Http2Limits {
 
     // A frame was written. `written` and `pending`: bytes ever put into the write buffer, and those still there.
     void note_sent(uint8_t type, uint8_t flags, uint64_t written, size_t pending);
+    // Frames that the peer has not taken yet: those of the last epochs, so rather too many than too few; none when
+    // nothing is pending.
+    struct Outbound {
+        uint32_t frames = 0;
+        uint32_t control = 0;
+    };
+    Outbound outbound(uint64_t written, size_t pending);
     // `queued`: frames that are not written yet.
     std::string_view check_outbound(size_t queued) const;
 
@@ -32,6 +39,8 @@ class Http2Limits {
         uint32_t frames = 0;
         uint32_t control = 0;
     };
+
+    void forget(uint64_t gone);
 
     const Http2Settings& settings_;
     uint64_t streams_ = 0;

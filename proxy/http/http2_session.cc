@@ -88,6 +88,7 @@ Http2Session::~Http2Session() {
     busy_ = true;
     while (Http2Stream* stream = first_open_) retire(*stream);
     sweep();
+    tell_outbound(0);
     nghttp2_session_del(session_);
 }
 
@@ -334,6 +335,20 @@ void Http2Session::finish_work() {
         if (!over()) on_work_done();
     } while (again_ && !over());
     sweep();
+    if (!connection_.closing()) tell_outbound(connection_.pending_write_bytes());
+}
+
+// Most turns end as they began, with nothing that waits: then nothing is stored.
+void Http2Session::tell_outbound(size_t pending) {
+    if (!stats_) return;
+    const auto tell = [](const stats::Gauge& gauge, auto now, auto& told) {
+        if (now != told) gauge.add(static_cast<int64_t>(now) - static_cast<int64_t>(told));
+        told = now;
+    };
+    const Http2Limits::Outbound now = limits_.outbound(written_, pending);
+    tell(stats_->outbound_frames_active, now.frames, told_frames_.frames);
+    tell(stats_->outbound_control_frames_active, now.control, told_frames_.control);
+    tell(stats_->pending_send_bytes, waiting_bytes_, told_bytes_);
 }
 
 // Moves frames from the library to the write buffer until there are no more or the batch is full. False: the

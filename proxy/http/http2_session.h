@@ -38,6 +38,9 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     void count(stats::Counter Http2Stats::*stat) const {
         if (stats_) (stats_->*stat).add();
     }
+    // Body bytes that wait in streams for windows and for room, more or (as they go) fewer.
+    void note_waiting(size_t more) { waiting_bytes_ += more; }
+    void note_gone(size_t fewer) { waiting_bytes_ -= fewer; }
     nghttp2_data_provider provider_of(Http2Stream& stream) const;
     nghttp2_session* library() const { return session_; }
 
@@ -82,6 +85,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     int fail_by(std::string_view stat, uint32_t error_code);
     void count_by_name(std::string_view stat) const;
     void check_outbound();
+    void tell_outbound(size_t pending);
     bool ends_by_error() const { return failing_ || !failure_.empty(); }
     void fail();
     void sweep();
@@ -113,6 +117,9 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     uint32_t goaway_error_ = 0;  // of the peer's last one
     size_t batch_end_ = 0;
     uint64_t written_ = 0;
+    size_t waiting_bytes_ = 0;
+    Http2Limits::Outbound told_frames_;  // to the gauges
+    size_t told_bytes_ = 0;
     std::string_view failure_;  // details of the end that is under way
     bool batch_full_ = false;
     bool busy_ = false;

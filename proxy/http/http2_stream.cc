@@ -23,6 +23,7 @@ void Http2Stream::recycle() {
     trailers.clear();
     trailers_out_.clear();
     in.clear();
+    session_->note_gone(out.size());
     out.clear();
     session_ = nullptr;
     give_back();
@@ -67,6 +68,7 @@ void Http2Stream::send_head(FieldList& fields, bool end_stream) {
 
 void Http2Stream::send_body(network::Buffer& data, bool end_stream) {
     if (!head_sent || local_ended || reset_here || closed || session_->over()) return data.clear();
+    session_->note_waiting(data.size());
     out.move_from(data);
     data.clear();
     local_ended = end_stream;
@@ -97,6 +99,7 @@ void Http2Stream::send_trailers(const HeaderMap& map) {
 void Http2Stream::send_reset(uint32_t error_code) {
     if (retired || reset_here || session_->over()) return;
     reset_here = true;
+    session_->note_gone(out.size());
     out.clear();
     if (closed || id < 0) {
         // Whole, but not taken yet; or the peer never heard of it. No frame will tell the session of its end.

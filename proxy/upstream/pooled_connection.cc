@@ -147,6 +147,11 @@ void PooledConnection::on_write_buffer_high() { codec_->on_write_buffer_high(); 
 
 void PooledConnection::on_write_buffer_low() { codec_->on_write_buffer_low(); }
 
+void PooledConnection::on_write_buffer_drained() {
+    // For its gauges.
+    if (codec_ && protocol_ == http::Protocol::http2) codec_->on_write_buffer_low();
+}
+
 void PooledConnection::on_stream_complete(bool reusable) {
     if (state_ == State::closed) return;
     finish_requests(protocol_ == http::Protocol::http2 ? codec_->exchanges() : 0);

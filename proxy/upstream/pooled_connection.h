@@ -78,6 +78,7 @@ class PooledConnection final : public network::Deferred,
     void on_closed(network::CloseReason reason) override;
     void on_write_buffer_high() override;
     void on_write_buffer_low() override;
+    void on_write_buffer_drained() override;
     // http::ClientCallbacks
     void on_stream_complete(bool reusable) override;
     void on_protocol_error() override;
