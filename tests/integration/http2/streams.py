@@ -19,9 +19,14 @@ def respond(request, connection):
 
 upstream = Upstream(respond)
 TRAILERS = {'http_protocol_options': {'enable_trailers': True}}
-proxy = Proxy(config(cluster('up', upstream.port, **TRAILERS), stream_idle_timeout='1s', **TRAILERS,
-                     http2_protocol_options={'max_concurrent_streams': 100, 'initial_stream_window_size': 65535,
-                                             'initial_connection_window_size': 65535}), '--concurrency', '1')
+
+
+def proxy_with(**manager):
+    options = {'max_concurrent_streams': 100, 'initial_stream_window_size': 65535, 'initial_connection_window_size': 65535}
+    return Proxy(config(cluster('up', upstream.port, **TRAILERS), **TRAILERS, http2_protocol_options=options, **manager), '--concurrency', '1')
+
+
+proxy = proxy_with()
 
 # One hundred uploads side by side, a frame of each in turn; the answers are the bodies again.
 client = Http2Client(proxy.port, timeout=40)
@@ -75,6 +80,7 @@ client.send(h2.data(stream, b'body') + h2.headers(stream, [('x-sum', 'forty-two'
 expect((client.response(stream).body, client.exchange(stream).trailers), (b'part', [('x-sum', 'forty-two')]))
 
 # A reader that takes nothing is bounded by the stream's idle timeout; the stream beside it is not held up.
+proxy = proxy_with(stream_idle_timeout='1s')
 slow = Http2Client(proxy.port, {h2.INITIAL_WINDOW_SIZE: 0}, greedy=False)
 stuck = slow.open('/large')
 quick = slow.open('/quick')
