@@ -118,8 +118,8 @@ int Http2Session::Callbacks::on_frame(nghttp2_session* library, const nghttp2_fr
             return 0;
         }
         case NGHTTP2_DATA: {
-            session.partial_ = nullptr;
-            Http2Stream* stream = find(library, frame->hd.stream_id);
+            Http2Stream* stream = std::exchange(session.partial_, nullptr);
+            if (!stream || stream->id != frame->hd.stream_id) stream = find(library, frame->hd.stream_id);
             if (!stream) return 0;
             if (end_stream) stream->remote_ended = true;
             stream->deliver();

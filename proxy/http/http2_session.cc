@@ -149,7 +149,8 @@ void Http2Session::sweep() {
 
 void Http2Session::count_consumed(const Http2Stream& stream, size_t bytes) {
     if (over()) return;
-    if (stream.closed) {
+    if (stream.closed || stream.remote_ended) {
+        // Nothing more comes on it: only the connection's window is of use to the peer.
         nghttp2_session_consume_connection(session_, bytes);
     } else {
         nghttp2_session_consume(session_, stream.id, bytes);
