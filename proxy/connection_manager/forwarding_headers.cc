@@ -98,7 +98,8 @@ void keep_te_trailers(HeaderMap& headers) {
     if (!headers.has(HeaderId::te)) return;
     bool trailers = false;
     for (const HeaderField& field : headers.fields()) {
-        trailers = trailers || (field.id == HeaderId::te && !field.removed && has_token(field.value, "trailers"));
+        if (trailers || field.id != HeaderId::te || field.removed) continue;
+        trailers = field.value == "trailers" || has_token(field.value, "trailers");
     }
     headers.remove(HeaderId::te);
     if (trailers) headers.add_view(HeaderId::te, http::name_of(HeaderId::te), "trailers");

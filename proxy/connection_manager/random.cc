@@ -9,21 +9,17 @@
 namespace heirloom::connection_manager {
 namespace {
 
-struct HexPairs {
-    char text[512];
-};
-constexpr HexPairs kHexPairs = [] {
-    HexPairs pairs{};
-    const char* digits = "0123456789abcdef";
-    for (size_t i = 0; i < 256; ++i) {
-        pairs.text[2 * i] = digits[i >> 4];
-        pairs.text[2 * i + 1] = digits[i & 15];
-    }
-    return pairs;
-}();
+constexpr uint64_t kEach = 0x0101010101010101;
 
-// Place of each byte in the text form.
-constexpr std::array<uint8_t, 16> kPlaces{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+// Eight hexadecimal digits to `to`: a byte is made of each half byte, the most significant one lowest in memory.
+inline void put_hex(char* to, uint32_t value) {
+    uint64_t digits = uint64_t{value & 0xffff} << 32 | value >> 16;
+    digits = (digits & 0x000000ff000000ff) << 16 | (digits & 0x0000ff000000ff00) >> 8;
+    digits = (digits & 0x000f000f000f000f) << 8 | (digits & 0x00f000f000f000f0) >> 4;
+    const uint64_t letters = ((digits + kEach * 6) >> 4) & kEach;  // 1 for what is above 9
+    digits += kEach * '0' + letters * ('a' - '0' - 10);
+    std::memcpy(to, &digits, 8);
+}
 
 }  // namespace
 
@@ -52,11 +48,19 @@ std::string_view Random::uuid() {
     std::array<uint64_t, 2> words{next(), next()};
     words[0] = (words[0] & ~0xf000ull) | 0x4000;                          // version 4
     words[1] = (words[1] & ~0xc000000000000000ull) | 0x8000000000000000;  // variant 1
-    for (size_t i = 0; i < kPlaces.size(); ++i) {
-        const uint64_t byte = (words[i / 8] >> (56 - 8 * (i % 8))) & 0xff;
-        std::memcpy(text_.data() + kPlaces[i], kHexPairs.text + 2 * byte, 2);
-    }
-    text_[8] = text_[13] = text_[18] = text_[23] = '-';
+    std::array<char, 32> digits;
+    char* const from = digits.data();
+    put_hex(from, static_cast<uint32_t>(words[0] >> 32));
+    put_hex(from + 8, static_cast<uint32_t>(words[0]));
+    put_hex(from + 16, static_cast<uint32_t>(words[1] >> 32));
+    put_hex(from + 24, static_cast<uint32_t>(words[1]));
+    char* const to = text_.data();
+    to[8] = to[13] = to[18] = to[23] = '-';
+    std::memcpy(to, from, 8);
+    std::memcpy(to + 9, from + 8, 4);
+    std::memcpy(to + 14, from + 12, 4);
+    std::memcpy(to + 19, from + 16, 4);
+    std::memcpy(to + 24, from + 20, 12);
     return {text_.data(), text_.size()};
 }
 

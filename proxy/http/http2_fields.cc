@@ -24,6 +24,8 @@ constexpr std::array<bool, kWellKnownHeaders + 1> kLeftOut = [] {
 
 constexpr std::string_view kProtocol = ":protocol";
 
+constexpr size_t kMostPseudo = 5;  // put before the other fields
+
 nghttp2_nv field_of(std::string_view name, std::string_view value, bool lasting_name, bool indexed = true) {
     // The library copies what it is not told to be lasting. It never writes.
     return {const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data())),
@@ -32,12 +34,9 @@ nghttp2_nv field_of(std::string_view name, std::string_view value, bool lasting_
                                  (indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX))};
 }
 
-void put(FieldList& out, HeaderId id, std::string_view value) { out.push_back(field_of(name_of(id), value, true)); }
+void put(FieldList& out, HeaderId id, std::string_view value) { out.add(field_of(name_of(id), value, true)); }
 
 void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
-    const size_t before = out.size();
-    out.resize(before + headers.fields().size());  // once, not by each field
-    nghttp2_nv* at = out.data() + before;
     for (const HeaderField& field : headers.fields()) {
         if (field.removed || kLeftOut[static_cast<size_t>(field.id)]) continue;
         if (field.id == HeaderId::content_length && !with_length) continue;
@@ -46,9 +45,8 @@ void put_fields(const HeaderMap& headers, bool with_length, FieldList& out) {
         if (has_control(field.value)) continue;
         // No two requests have the same id: in the table it would only push out what comes again, and be searched.
         const bool indexed = !field.never_indexed && field.id != HeaderId::x_request_id;
-        *at++ = field_of(field.name, field.value, field.id != HeaderId::other, indexed);
+        out.add(field_of(field.name, field.value, field.id != HeaderId::other, indexed));
     }
-    out.resize(static_cast<size_t>(at - out.data()));
 }
 
 }  // namespace
@@ -116,15 +114,13 @@ bool read_connect_response(HeaderMap& headers, std::string_view upgrade) {
 }
 
 uint16_t status_of(const HeaderMap& headers) {
-    uint16_t status = 0;
-    for (const char c : headers.get(HeaderId::status).substr(0, 3)) {
-        status = static_cast<uint16_t>(status * 10 + (c - '0'));
-    }
-    return status;
+    const std::string_view digits = headers.get(HeaderId::status);
+    if (digits.size() < 3) return 0;
+    return static_cast<uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
 }
 
 void list_request(const HeaderMap& headers, bool secure, FieldList& out) {
-    out.clear();
+    out.begin(kMostPseudo + headers.fields().size());
     const std::string_view method = headers.get(HeaderId::method);
     const std::string_view protocol = headers.get(HeaderId::upgrade);
     put(out, HeaderId::method, protocol.empty() ? method : std::string_view("CONNECT"));
@@ -134,12 +130,12 @@ void list_request(const HeaderMap& headers, bool secure, FieldList& out) {
         put(out, HeaderId::scheme, scheme.empty() ? std::string_view(secure ? "https" : "http") : scheme);
         put(out, HeaderId::path, headers.get(HeaderId::path));
     }
-    if (!protocol.empty()) out.push_back(field_of(kProtocol, protocol, true));
+    if (!protocol.empty()) out.add(field_of(kProtocol, protocol, true));
     put_fields(headers, protocol.empty() && method != "CONNECT", out);
 }
 
 void list_response(const HeaderMap& headers, bool tunnel, FieldList& out) {
-    out.clear();
+    out.begin(kMostPseudo + headers.fields().size());
     const uint16_t status = status_of(headers);
     put(out, HeaderId::status, status == 101 ? std::string_view("200") : headers.get(HeaderId::status));
     put_fields(headers, status >= 200 && status != 204 && !tunnel, out);
@@ -147,14 +143,14 @@ void list_response(const HeaderMap& headers, bool tunnel, FieldList& out) {
 
 void list_interim(uint16_t status, const HeaderMap& headers, FieldList& out) {
     static constexpr char kDigits[] = "100101102103104105106107108109";
-    out.clear();
+    out.begin(kMostPseudo + headers.fields().size());
     const size_t offset = status >= 100 && status < 110 ? (status - 100u) * 3 : 0;
     put(out, HeaderId::status, {kDigits + offset, 3});
     put_fields(headers, false, out);
 }
 
 void list_trailers(const HeaderMap& trailers, FieldList& out) {
-    out.clear();
+    out.begin(trailers.fields().size());
     put_fields(trailers, false, out);
 }
 

@@ -5,6 +5,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -44,7 +45,23 @@ uint16_t status_of(const HeaderMap& headers);
 
 // Fields as the library takes them. Views: valid until the map changes. What belongs to an HTTP/1 connection is left
 // out, and each field that a receiver would have to refuse.
-using FieldList = std::vector<nghttp2_nv>;
+class FieldList {
+  public:
+    // Empties it and makes room; the memory is kept.
+    void begin(size_t most) {
+        size_ = 0;
+        if (fields_.size() < most) fields_.resize(most);
+    }
+    // REQUIRES: no more of them than begin() was told.
+    void add(const nghttp2_nv& field) { fields_[size_++] = field; }
+    const nghttp2_nv* data() const { return fields_.data(); }
+    size_t size() const { return size_; }
+    std::span<const nghttp2_nv> all() const { return {data(), size_}; }
+
+  private:
+    std::vector<nghttp2_nv> fields_;
+    size_t size_ = 0;
+};
 void list_request(const HeaderMap& headers, bool secure, FieldList& out);
 // `tunnel`: it accepts a CONNECT; 101 is written as 200.
 void list_response(const HeaderMap& headers, bool tunnel, FieldList& out);

@@ -82,11 +82,11 @@ void Http2Stream::send_trailers(const HeaderMap& map) {
     FieldList& fields = session_->field_list();
     list_trailers(map, fields);
     local_ended = true;
-    if (!fields.empty()) {
+    if (fields.size() > 0) {
         // Queued behind the body: the library sends it when the last DATA frame says that the end is not in it.
         has_trailers_to_send = true;
         trailers_out_.clear();
-        for (const nghttp2_nv& field : fields) {
+        for (const nghttp2_nv& field : fields.all()) {
             HeaderField& copied = trailers_out_.add_copy({reinterpret_cast<const char*>(field.name), field.namelen},
                                                          {reinterpret_cast<const char*>(field.value), field.valuelen});
             copied.never_indexed = (field.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;

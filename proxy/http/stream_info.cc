@@ -37,19 +37,11 @@ void StreamInfo::set_upstream_connection(std::optional<Protocol> used, const net
 }
 
 void StreamInfo::reset() {
-    std::unique_ptr<UpstreamDetails> upstream = std::move(upstream_details);
-    if (upstream) {
-        upstream->tls.reset();
-        upstream->transport_failure.clear();
-    }
-    std::string details = std::move(details_storage);
-    std::string remote = std::move(downstream_remote);
-    details.clear();
-    remote.clear();
-    *this = StreamInfo{};
-    details_storage = std::move(details);
-    downstream_remote = std::move(remote);
-    upstream_details = std::move(upstream);
+    static_cast<StreamFacts&>(*this) = {};
+    details_storage.clear();
+    downstream_remote.clear();
+    forget_upstream_connection();
+    if (upstream_details) upstream_details->transport_failure.clear();
 }
 
 }  // namespace heirloom::http

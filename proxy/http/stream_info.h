@@ -52,7 +52,8 @@ struct UpstreamDetails {
     std::string transport_failure;                   // why there was no connection
 };
 
-struct StreamInfo {
+// Without memory of its own.
+struct StreamFacts {
     using Steady = std::chrono::steady_clock::time_point;
 
     std::chrono::system_clock::time_point start_wall;
@@ -67,11 +68,10 @@ struct StreamInfo {
     std::optional<Protocol> protocol = Protocol::http11;  // absent: a plain TCP connection
     uint16_t response_code = 0;                           // 0: nothing was sent
     uint32_t response_flags = 0;                          // bit = ResponseFlag
-    std::string_view response_code_details;               // static text, or in `details_storage`
-    std::string details_storage;
-    std::string_view connection_termination_details;  // static: why this side ended the connection
-    uint64_t bytes_received = 0;                      // request body
-    uint64_t bytes_sent = 0;                          // response body
+    std::string_view response_code_details;               // static text, or in StreamInfo::details_storage
+    std::string_view connection_termination_details;      // static: why this side ended the connection
+    uint64_t bytes_received = 0;                          // request body
+    uint64_t bytes_sent = 0;                              // response body
     uint64_t request_headers_bytes = 0;
     uint64_t response_headers_bytes = 0;
     uint32_t upstream_attempts = 0;
@@ -81,16 +81,20 @@ struct StreamInfo {
     const shm::SocketAddress* downstream_local = nullptr;
     const network::TlsSession* downstream_tls = nullptr;  // null: plain; lives as long as the connection
     std::string_view requested_server_name;  // where a listener filter saw it; lives as long as the connection
-    std::string downstream_remote;           // the client by the XFF rules, when it is not the peer: "ip:port"
     const shm::SocketAddress* upstream_host = nullptr;  // endpoint chosen; lives as long as the cluster
     std::optional<shm::SocketAddress> upstream_local;
     std::optional<Protocol> upstream_protocol;  // of the connection that was used; none: raw
-    std::unique_ptr<UpstreamDetails> upstream_details;
     std::string_view upstream_host_name;
     std::string_view upstream_cluster;  // names live in the config snapshot
     std::string_view route_name;
     std::string_view virtual_host;
     std::string_view filter_chain_name;
+};
+
+struct StreamInfo : StreamFacts {
+    std::string details_storage;
+    std::string downstream_remote;  // the client by the XFF rules, when it is not the peer: "ip:port"
+    std::unique_ptr<UpstreamDetails> upstream_details;
 
     void set_flag(ResponseFlag flag) { response_flags |= 1u << static_cast<unsigned>(flag); }
     bool has_flag(ResponseFlag flag) const { return response_flags & (1u << static_cast<unsigned>(flag)); }

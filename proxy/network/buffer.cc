@@ -147,7 +147,8 @@ void Buffer::push(BlockRef block, uint32_t begin, uint32_t end) {
     slices_.push_back(Slice{std::move(block), begin, end});
 }
 
-void Buffer::append(std::string_view bytes) {
+// Flat, as is move_from(): frames are written piece by piece.
+[[gnu::flatten]] void Buffer::append(std::string_view bytes) {
     while (!bytes.empty()) {
         Slice* tail = growable_tail();
         if (!tail) {
@@ -179,7 +180,7 @@ void Buffer::append(BlockRef block, std::string_view bytes_in_block) {
     push(std::move(block), begin, end);
 }
 
-void Buffer::move_from(Buffer& source, size_t n) {
+[[gnu::flatten]] void Buffer::move_from(Buffer& source, size_t n) {
     while (n > 0) {
         Slice& slice = source.slices_[source.head_];
         const size_t here = slice.end - slice.begin;

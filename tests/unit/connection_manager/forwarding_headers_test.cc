@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdio>
 #include <set>
 
 #include "proxy/connection_manager/local_reply.h"
@@ -155,6 +156,19 @@ TEST_CASE("the request id is made when absent, and anew at the edge") {
     std::set<std::string> ids;
     for (int i = 0; i < 1000; ++i) ids.emplace(random.uuid());
     CHECK(ids.size() == 1000);
+}
+
+TEST_CASE("the request id is the random number in hexadecimal digits, with the marks of version 4") {
+    Random random(5), same(5);
+    for (int i = 0; i < 100; ++i) {
+        const uint64_t high = (same.next() & ~0xf000ull) | 0x4000;
+        const uint64_t low = (same.next() & ~(uint64_t{3} << 62)) | uint64_t{1} << 63;
+        char text[40];
+        std::snprintf(text, sizeof(text), "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(high >> 32),
+                      static_cast<unsigned>(high >> 16 & 0xffff), static_cast<unsigned>(high & 0xffff),
+                      static_cast<unsigned>(low >> 48), static_cast<unsigned long long>(low & 0xffffffffffff));
+        CHECK(random.uuid() == text);
+    }
 }
 
 TEST_CASE("what only insiders may send is removed, more of it at the edge") {
