@@ -10,6 +10,12 @@
 namespace heirloom::http {
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kWatched = true;  // each piece by itself
+#else
+constexpr bool kWatched = false;
+#endif
+
 constexpr size_t kStep = 64;
 constexpr size_t kClasses = 16;  // of 64, 128, ... 1024 bytes; what is larger lives long and comes from the heap
 
@@ -94,12 +100,8 @@ void* resize(void* piece, size_t size, void* context) {
 }  // namespace
 
 nghttp2_mem* http2_memory() {
-#ifdef __SANITIZE_ADDRESS__
-    return nullptr;
-#else
     static nghttp2_mem memory{nullptr, take, give_back, take_zeroed, resize};
-    return &memory;
-#endif
+    return kWatched ? nullptr : &memory;
 }
 
 size_t http2_memory_kept() { return pool.kept; }

@@ -6,7 +6,7 @@
 using namespace heirloom::config;
 
 TEST_CASE("a certificate is the same wherever it stands, and another with any of its parts") {
-    const CertificateConfig one{{"chain", "a.pem"}, {"key", "a.key"}, "word", {"staple", ""}, "x.yaml:1:1: field"};
+    const CertificateConfig one{{"chain", "a.pem"}, {"key", "a.key"}, "word", {"staple", ""}, "", "x.yaml:1:1: field"};
     CertificateConfig other = one;
     other.where = "x.yaml:7:1: field";
     CHECK(same(one, other));
