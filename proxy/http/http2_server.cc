@@ -100,8 +100,7 @@ void Http2Server::start_draining() {
 
 void Http2Server::finish_draining() {
     if (over() || std::exchange(draining_, true)) return;
-    nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(library()),
-                          NGHTTP2_NO_ERROR, nullptr, 0);
+    submit_last_goaway();
     write_now();
 }
 

@@ -182,6 +182,11 @@ void Http2Session::deliver_waiting() {
     }
 }
 
+void Http2Session::submit_last_goaway() {
+    last_accepted_id_ = nghttp2_session_get_last_proc_stream_id(session_);
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last_accepted_id_, NGHTTP2_NO_ERROR, nullptr, 0);
+}
+
 // The library has let go of it: complete, or one side took it back.
 void Http2Session::stream_closed(Http2Stream& stream, uint32_t error_code) {
     stream.closed = true;
@@ -442,7 +447,8 @@ void Http2Session::fail() {
 
 uint32_t Http2Session::judge_closed(uint8_t type, int32_t id) const {
     if (side_ == Side::client || id % 2 == 0) return NGHTTP2_NO_ERROR;
-    if (id > last_remote_id_ || id <= closed_streams_.forgiven_up_to()) return NGHTTP2_NO_ERROR;
+    if (id > last_remote_id_ || id > last_accepted_id_ || id <= closed_streams_.forgiven_up_to())
+        return NGHTTP2_NO_ERROR;
     if (nghttp2_session_get_stream_user_data(session_, id)) return NGHTTP2_NO_ERROR;
     switch (closed_streams_.find(id)) {
         case ClosedStreams::Fate::reset_here:

@@ -61,6 +61,7 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
 
     Http2Stream* first_open() const { return first_open_; }
     void submit_settings();
+    void submit_last_goaway();
     void write_now();  // what is submitted, unless the work at hand will
     void note_new_stream() {
         if (keepalive_) keepalive_->before_new_stream();
@@ -114,6 +115,9 @@ class Http2Session : public network::IoHandler, private Http2Keepalive::Peer {
     std::vector<Http2Stream*> retired_;
     size_t open_count_ = 0;
     int32_t last_remote_id_ = 0;
+    // Beyond it the peer's streams were under way when GOAWAY told it this one: the library passes all their frames by
+    // (RFC 9113 6.8).
+    int32_t last_accepted_id_ = INT32_MAX;
     uint32_t goaway_error_ = 0;  // of the peer's last one
     size_t batch_end_ = 0;
     uint64_t written_ = 0;
