@@ -87,7 +87,7 @@ class HeaderMap {
 
     // Views must outlive the map or point into a pinned block.
     void add_view(HeaderId id, std::string_view name, std::string_view value) {
-        fields_.emplace_back(name, value, id);
+        fields_.push_back(HeaderField{name, value, id});
         if (id == HeaderId::other) return;
         uint16_t& first = first_[static_cast<size_t>(id)];
         if (first == 0 && fields_.size() <= UINT16_MAX) first = static_cast<uint16_t>(fields_.size());
