@@ -102,6 +102,7 @@ int Http2Session::Callbacks::on_head_complete(Http2Session& session, Http2Stream
         return session.over() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     }
     if (!stream.on_head(end_stream)) {
+        stream.remote_ended = false;  // what has ended is no message
         nghttp2_submit_rst_stream(session.session_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_PROTOCOL_ERROR);
     }
     return session.over() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;

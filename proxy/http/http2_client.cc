@@ -194,7 +194,7 @@ void ClientStream::reset(StreamReset reason) {
 bool ClientStream::on_head(bool end_stream) {
     const uint16_t status = status_of(headers);
     if (status < 200) {
-        if (end_stream) return false;
+        if (end_stream || status < 100) return false;
         if (decoder_) decoder_->on_interim(status, headers);
         headers.clear();
         return true;

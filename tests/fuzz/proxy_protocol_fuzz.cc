@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string again = make_proxy_header(whole.version, whole.source, whole.destination);
     ProxyHeader read;
     if (parse_proxy_header(again, read) != ProxyOutcome::parsed || read.length != again.size()) std::abort();
-    if (read.source.port() != whole.source.port()) std::abort();
+    // An IPv4 address in IPv6's form beside one of IPv6 is no pair: then none is told.
+    if (!read.local && read.source.port() != whole.source.port()) std::abort();
     return 0;
 }

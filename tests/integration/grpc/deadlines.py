@@ -21,8 +21,8 @@ def hangs(stub, **how):
 
 proxy = proxy_with(timeout='0s')
 with call(proxy.port) as stub:
-    expect(hangs(stub, timeout=0.3)[0], 'DEADLINE_EXCEEDED', "the client's own")
-    expect(0 < server.seen[-1][1] <= 0.3, True, 'the deadline goes on to the server')
+    expect(hangs(stub, timeout=1.5)[0], 'DEADLINE_EXCEEDED', "the client's own")
+    expect(0 < server.seen[-1][1] <= 1.5, True, 'the deadline goes on to the server')
     # Given up without a deadline.
     server.cancelled.clear()
     hanging = stub.hang(b'')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 upstream whose answer is malformed: 502 UPE, nothing of it reaches the client; the connection serves the next request."""
 from harness import *
-from harness.http2_peer import DATA, END_HEADERS, HEADERS, frame, header_block
+from harness.http2_peer import DATA, END_HEADERS, END_STREAM, HEADERS, frame, header_block
 
 OK = (':status', '200')
 malformed = {
@@ -20,6 +20,8 @@ malformed = {
     '/length': [OK, ('content-length', '100')],
     '/lengths': [OK, ('content-length', '1'), ('content-length', '2')],
     '/101': [(':status', '101')],
+    '/051': [(':status', '051')],
+    '/051-whole': [(':status', '051')],
 }
 ERROR = b'upstream connect error or disconnect/reset before headers. reset reason: protocol error'
 order = list(malformed)
@@ -28,8 +30,10 @@ order = list(malformed)
 def script(peer):
     for name in order:
         stream = peer.next_request()
-        peer.send(frame(HEADERS, END_HEADERS, stream, header_block(malformed[name])))
-        peer.data(stream, b'body', end=True)
+        whole = END_STREAM if name.endswith('-whole') else 0
+        peer.send(frame(HEADERS, END_HEADERS | whole, stream, header_block(malformed[name])))
+        if not whole:
+            peer.data(stream, b'body', end=True)
         stream = peer.next_request()
         peer.answer(stream)
     peer.until_closed()
