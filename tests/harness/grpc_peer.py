@@ -91,10 +91,11 @@ class Stub:
 
 
 @contextlib.contextmanager
-def call(port, **options):
-    """The calls of test.Echo over a connection of its own."""
+def call(port, retries=False):
+    """The calls of test.Echo over a connection of its own. `retries`: the library's default, which is to begin a call anew that never
+    left it: a GOAWAY that it reads between choosing the connection and sending the call would end that call otherwise."""
     channel = grpc.insecure_channel(f'127.0.0.1:{port}', options=[
-        ('grpc.use_local_subchannel_pool', 1), ('grpc.enable_retries', 0), ('grpc.max_receive_message_length', -1), *options.items()])
+        ('grpc.use_local_subchannel_pool', 1), ('grpc.enable_retries', int(retries)), ('grpc.max_receive_message_length', -1)])
     try:
         yield Stub(channel)
     finally:

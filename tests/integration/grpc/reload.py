@@ -31,7 +31,7 @@ stop, losses, calls = threading.Event(), [], [0] * 4
 
 
 def ask(number):
-    with call(supervisor.port) as stub:
+    with call(supervisor.port, retries=True) as stub:
         while not stop.is_set():
             try:
                 expect(stub.unary(b'ask', timeout=20), b'ask')
@@ -41,10 +41,15 @@ def ask(number):
                 return
 
 
-askers = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+def calls_go_on(seen):
+    expect(losses, [])
+    return all(now > then + 20 for now, then in zip(calls, seen))
+
+
+askers = [threading.Thread(target=ask, args=(number,), daemon=True) for number in range(4)]
 for asker in askers:
     asker.start()
-with call(supervisor.port) as stub:
+with call(supervisor.port, retries=True) as stub:
     talks = [Talk(stub) for _ in range(20)]
     for talk in talks:
         talk.say(b'before')
@@ -55,7 +60,7 @@ with call(supervisor.port) as stub:
             talk.say(b'after %d' % round_number)
         talks.append(Talk(stub))
         talks[-1].say(b'newly begun')
-        wait_for('calls go on', lambda: all(now > then + 20 for now, then in zip(calls, seen)), 20)
+        wait_for('calls go on', lambda: calls_go_on(seen), 20)
     for talk in talks:
         talk.say(b'at last')
         talk.finish()
