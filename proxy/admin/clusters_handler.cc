@@ -67,13 +67,13 @@ void append_text(std::string& out, const ClusterStatus& cluster) {
             line(name, address, number.name, std::to_string(endpoint.numbers.*number.member));
         }
         line(name, address, "hostname", endpoint.hostname);
-        line(name, address, "health_flags", "healthy");
+        line(name, address, "health_flags", upstream::flags_text(endpoint.health));
         line(name, address, "weight", std::to_string(endpoint.weight));
         line(name, address, "region", endpoint.region);
         line(name, address, "zone", endpoint.zone);
         line(name, address, "sub_zone", endpoint.sub_zone);
         line(name, address, "canary", "false");
-        line(name, address, "priority", "0");
+        line(name, address, "priority", std::to_string(endpoint.priority));
         line(name, address, "success_rate", "-1");
         line(name, address, "local_origin_success_rate", "-1");
     }
@@ -102,6 +102,23 @@ void write_locality(stats::JsonWriter& json, const ClusterStatus::EndpointStatus
     json.end_object();
 }
 
+void write_health(stats::JsonWriter& json, upstream::HealthFlags flags) {
+    using namespace upstream::health_flag;
+    const auto field_if = [&](upstream::HealthFlags flag, std::string_view name) {
+        if (flags & flag) json.field(name, true);
+    };
+    field_if(failed_active_check, "failed_active_health_check");
+    field_if(failed_outlier_check, "failed_outlier_check");
+    json.field("eds_health_status", flags & failed_eds_health     ? "UNHEALTHY"
+                                    : flags & draining_by_eds     ? "DRAINING"
+                                    : flags & degraded_eds_health ? "DEGRADED"
+                                                                  : "HEALTHY");
+    field_if(degraded_active_check, "failed_active_degraded_check");
+    field_if(pending_active_check, "pending_active_hc");
+    field_if(excluded_at_once, "excluded_via_immediate_hc_fail");
+    field_if(active_check_timeout, "active_hc_timeout");
+}
+
 void write_endpoint(stats::JsonWriter& json, const ClusterStatus::EndpointStatus& endpoint) {
     json.begin_object();
     json.key("address");
@@ -110,10 +127,11 @@ void write_endpoint(stats::JsonWriter& json, const ClusterStatus::EndpointStatus
     write_numbers(json, endpoint.numbers);
     json.key("health_status");
     json.begin_object();
-    json.field("eds_health_status", "HEALTHY");
+    write_health(json, endpoint.health);
     json.end_object();
     json.field("weight", uint64_t{endpoint.weight});
     if (!endpoint.hostname.empty()) json.field("hostname", endpoint.hostname);
+    if (endpoint.priority != 0) json.field("priority", uint64_t{endpoint.priority});
     json.key("locality");
     write_locality(json, endpoint);
     json.end_object();

@@ -8,12 +8,14 @@ namespace {
 
 using envoy::config::cluster::v3::CircuitBreakers;
 using envoy::config::cluster::v3::Cluster;
+using envoy::config::core::v3::HealthStatus;
 using envoy::config::core::v3::RoutingPriority;
 using envoy::config::core::v3::UpstreamHttpProtocolOptions;
 using envoy::config::endpoint::v3::LbEndpoint;
 using envoy::config::endpoint::v3::LocalityLbEndpoints;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 
+constexpr uint32_t kMaxPriority = 128;
 constexpr const char* kHttpProtocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 ClusterConfig::DnsFamily read_dns_family(Cluster::DnsLookupFamily family) {
@@ -28,6 +30,20 @@ ClusterConfig::DnsFamily read_dns_family(Cluster::DnsLookupFamily family) {
             return ClusterConfig::DnsFamily::all;
         default:  // protobuf's enums have values that are no names
             return ClusterConfig::DnsFamily::automatic;
+    }
+}
+
+HostStatus read_host_status(HealthStatus status) {
+    switch (status) {
+        case HealthStatus::UNHEALTHY:
+        case HealthStatus::TIMEOUT:
+            return HostStatus::unhealthy;
+        case HealthStatus::DRAINING:
+            return HostStatus::draining;
+        case HealthStatus::DEGRADED:
+            return HostStatus::degraded;
+        default:
+            return HostStatus::healthy;
     }
 }
 
@@ -47,6 +63,16 @@ void read_circuit_breakers(const CircuitBreakers& message, const Path& path, Clu
         READ_WRAPPED(limits, max_requests, is_high ? config.high_max_requests : config.max_requests);
         READ_WRAPPED(limits, max_retries, is_high ? config.high_max_retries : config.max_retries);
     }
+}
+
+void read_panic_threshold(const Cluster::CommonLbConfig& message, const Path& path, ClusterConfig& config,
+                          Problems& problems) {
+    if (!message.has_healthy_panic_threshold()) return;
+    const double percent = message.healthy_panic_threshold().value();
+    if (!(percent >= 0 && percent <= 100)) {
+        return problems.error(path.field("healthy_panic_threshold").field("value"), "must be between 0 and 100");
+    }
+    config.healthy_panic_threshold = static_cast<uint32_t>(percent + 0.5);
 }
 
 void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& path, ClusterConfig& config,
@@ -141,6 +167,7 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
 
 void read_endpoints(const LocalityLbEndpoints& message, const Path& path, ClusterConfig& config, Problems& problems) {
     const bool by_dns = config.type == ClusterConfig::Type::strict_dns;
+    if (message.priority() > kMaxPriority) problems.error(path.field("priority"), "must be at most 128");
     for (int i = 0; i < message.lb_endpoints_size(); ++i) {
         const LbEndpoint& endpoint = message.lb_endpoints(i);
         const Path at = path.item("lb_endpoints", static_cast<size_t>(i));
@@ -149,6 +176,8 @@ void read_endpoints(const LocalityLbEndpoints& message, const Path& path, Cluste
         if (read.weight == 0) problems.error(at.field("load_balancing_weight"), "must be at least 1");
         read.hostname = endpoint.endpoint().hostname();
         check_header_value(read.hostname, at.field("endpoint").field("hostname"), problems);
+        read.status = read_host_status(endpoint.health_status());
+        read.priority = message.priority();
         read.region = message.locality().region();
         read.zone = message.locality().zone();
         read.sub_zone = message.locality().sub_zone();
@@ -181,6 +210,7 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
     if (config.per_connection_buffer_limit_bytes == 0)
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
+    read_panic_threshold(message.common_lb_config(), path.field("common_lb_config"), config, problems);
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
     if (message.has_transport_socket()) {
         read_upstream_socket(message.transport_socket(), path.field("transport_socket"), config, context);
@@ -190,6 +220,9 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     if (message.has_load_assignment()) {
         require_text(message.load_assignment().cluster_name(), assignment.field("cluster_name"), problems);
     }
+    READ_WRAPPED(message.load_assignment().policy(), overprovisioning_factor, config.overprovisioning_factor);
+    if (config.overprovisioning_factor == 0)
+        problems.error(assignment.field("policy").field("overprovisioning_factor"), "must be at least 1");
     for (int i = 0; i < message.load_assignment().endpoints_size(); ++i) {
         read_endpoints(message.load_assignment().endpoints(i), assignment.item("endpoints", static_cast<size_t>(i)),
                        config, problems);

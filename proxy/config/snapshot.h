@@ -18,6 +18,13 @@ namespace heirloom::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
+// In headers of their own.
+struct EndpointCheckConfig;     // health_config.h
+struct HealthCheckConfig;       // health_config.h
+struct OutlierDetectionConfig;  // health_config.h
+struct LoadBalancingConfig;     // load_balancing_config.h
+struct HashPolicyConfig;        // load_balancing_config.h
+
 // --- access log
 struct AccessLogConfig {
     enum class Sink { file, standard_output, standard_error };
@@ -74,7 +81,8 @@ struct ForwardAction {
     // Of gRPC requests: their grpc-timeout, none being infinite, up to this maximum (0: none) is the route's timeout.
     std::optional<Milliseconds> max_grpc_timeout;
     Milliseconds max_grpc_timeout_offset{0};
-    std::optional<Milliseconds> max_stream_duration;  // replaces the connection manager's; 0: none
+    std::optional<Milliseconds> max_stream_duration;      // replaces the connection manager's; 0: none
+    std::shared_ptr<const HashPolicyConfig> hash_policy;  // null: none
 };
 
 struct RouteConfig {
@@ -228,6 +236,9 @@ struct ListenerConfig {
 };
 
 // --- clusters
+// What the configuration says of an endpoint's health; UNKNOWN is healthy, TIMEOUT unhealthy.
+enum class HostStatus : uint8_t { healthy, unhealthy, draining, degraded };
+
 struct EndpointConfig {
     std::string host;  // as configured: IP literal, DNS name, or unix path
     uint16_t port = 0;
@@ -235,6 +246,9 @@ struct EndpointConfig {
     std::optional<shm::SocketAddress> address;  // set when `host` is a literal or a unix path
     uint32_t weight = 1;
     std::string region, zone, sub_zone;
+    uint32_t priority = 0;  // of its locality; 0 is the highest
+    HostStatus status = HostStatus::healthy;
+    std::shared_ptr<const EndpointCheckConfig> check;  // null: as the cluster's
 };
 
 struct ClusterConfig {
@@ -251,7 +265,11 @@ struct ClusterConfig {
     bool auto_san_validation = false;
     enum class ProxyProtocol { none, v1, v2 } proxy_protocol = ProxyProtocol::none;  // sent first on a connection
     Milliseconds max_connection_duration{0};
-    enum class LbPolicy { round_robin } lb_policy = LbPolicy::round_robin;
+    std::shared_ptr<const LoadBalancingConfig> load_balancing;        // null: round robin
+    std::shared_ptr<const HealthCheckConfig> health_check;            // null: none
+    std::shared_ptr<const OutlierDetectionConfig> outlier_detection;  // null: none
+    uint32_t overprovisioning_factor = 140;                           // percent
+    uint32_t healthy_panic_threshold = 50;                            // percent; 0: never
     enum class DnsFamily { automatic, v4_only, v6_only, v4_preferred, all } dns_family = DnsFamily::automatic;
     Milliseconds connect_timeout{5000};
     Milliseconds dns_refresh_rate{5000};

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "proxy/upstream/cluster.h"
+#include "proxy/upstream/cluster_hosts.h"
 #include "proxy/upstream/dns_cluster.h"
 #include "proxy/upstream/dns_resolver.h"
 #include "proxy/upstream/worker_cluster.h"
@@ -22,7 +23,7 @@ struct Shared {
     std::vector<std::unique_ptr<Cluster>> clusters;           // immutable after creation
     std::unordered_map<std::string_view, uint32_t> index_of;  // likewise
     std::mutex mutex;
-    std::vector<std::shared_ptr<const EndpointList>> endpoints;  // by index of the cluster
+    std::vector<std::shared_ptr<const HostSet>> hosts;           // by index of the cluster
     std::vector<std::shared_ptr<const tls::ClientContext>> tls;  // likewise; null: none
     std::vector<Worker*> workers;
 };
@@ -32,7 +33,7 @@ class Worker final : public WorkerClusters {
     Worker(network::EventLoop& loop, uint32_t number, std::shared_ptr<Shared> shared)
         : loop_(loop), number_(number), shared_(std::move(shared)), views_(shared_->clusters.size()) {
         const std::lock_guard lock(shared_->mutex);
-        endpoints_ = shared_->endpoints;
+        hosts_ = shared_->hosts;
         tls_ = shared_->tls;
         shared_->workers.push_back(this);
     }
@@ -50,7 +51,7 @@ class Worker final : public WorkerClusters {
         const uint32_t index = found->second;
         if (!views_[index]) {
             views_[index] = std::make_unique<WorkerClusterView>(loop_, *shared_->clusters[index], number_,
-                                                                endpoints_[index], tls_[index]);
+                                                                hosts_[index], tls_[index]);
         }
         return views_[index].get();
     }
@@ -62,9 +63,9 @@ class Worker final : public WorkerClusters {
     }
 
     // Main thread, under the mutex: the loop lives at least until the destructor has had it.
-    void post_update(uint32_t index, std::shared_ptr<const EndpointList> endpoints) {
-        loop_.post([self = self_, index, endpoints = std::move(endpoints)] {
-            if (*self) (*self)->update(index, endpoints);
+    void post_update(uint32_t index, std::shared_ptr<const HostSet> hosts) {
+        loop_.post([self = self_, index, hosts = std::move(hosts)] {
+            if (*self) (*self)->update(index, hosts);
         });
     }
 
@@ -80,15 +81,15 @@ class Worker final : public WorkerClusters {
         tls_[index] = std::move(context);
         if (views_[index]) views_[index]->set_tls(tls_[index]);
     }
-    void update(uint32_t index, std::shared_ptr<const EndpointList> endpoints) {
-        endpoints_[index] = std::move(endpoints);
-        if (views_[index]) views_[index]->set_endpoints(endpoints_[index]);
+    void update(uint32_t index, std::shared_ptr<const HostSet> hosts) {
+        hosts_[index] = std::move(hosts);
+        if (views_[index]) views_[index]->set_hosts(hosts_[index]);
     }
 
     network::EventLoop& loop_;
     uint32_t number_;
     std::shared_ptr<Shared> shared_;
-    std::vector<std::shared_ptr<const EndpointList>> endpoints_;
+    std::vector<std::shared_ptr<const HostSet>> hosts_;
     std::vector<std::shared_ptr<const tls::ClientContext>> tls_;
     std::vector<std::unique_ptr<WorkerClusterView>> views_;            // null until somebody asks
     std::shared_ptr<Worker*> self_ = std::make_shared<Worker*>(this);  // read and cleared on the worker's thread
@@ -100,7 +101,7 @@ class Manager final : public ClusterManager {
         : stats_(make_cluster_manager_stats(registrar)), resolver_(loop, make_dns_stats(registrar), {}) {
         shared_->snapshot = std::move(snapshot);
         const auto& configs = shared_->snapshot->clusters;
-        shared_->endpoints.resize(configs.size(), std::make_shared<const EndpointList>());
+        shared_->hosts.resize(configs.size(), std::make_shared<const HostSet>());
         shared_->tls.resize(configs.size());
         for (uint32_t i = 0; i < configs.size(); ++i) {
             const config::ClusterConfig& config = configs[i];
@@ -108,6 +109,9 @@ class Manager final : public ClusterManager {
             shared_->clusters.push_back(
                 std::make_unique<Cluster>(config, make_cluster_stats(registrar, name, config.protocol)));
             shared_->index_of.emplace(config.name, i);
+            hosts_.push_back(std::make_unique<ClusterHosts>(
+                shared_->clusters.back()->stats,
+                [this, i](std::shared_ptr<const HostSet> hosts) { publish(i, std::move(hosts)); }));
             stats_.cluster_added.add();
         }
         stats_.warming_clusters.set(configs.size());
@@ -129,10 +133,12 @@ class Manager final : public ClusterManager {
         for (uint32_t i = 0; i < shared_->clusters.size(); ++i) {
             ClusterStatus& status = result.emplace_back();
             status.config = &shared_->clusters[i]->config;
-            for (const auto& endpoint : *endpoints_of(i)) {
-                const EndpointIdentity& identity = endpoint->identity();
+            const HostSet& hosts = hosts_[i]->hosts();
+            for (size_t at = 0; at < hosts.endpoints.size(); ++at) {
+                const EndpointIdentity& identity = hosts.endpoints[at]->identity();
                 status.endpoints.push_back({identity.address, identity.hostname, identity.weight, identity.region,
-                                            identity.zone, identity.sub_zone, endpoint->numbers()});
+                                            identity.zone, identity.sub_zone, hosts.endpoints[at]->numbers(),
+                                            identity.priority, hosts.flags[at]});
             }
         }
         return result;
@@ -147,27 +153,22 @@ class Manager final : public ClusterManager {
     }
 
   private:
-    std::shared_ptr<const EndpointList> endpoints_of(uint32_t index) const {
-        const std::lock_guard lock(shared_->mutex);
-        return shared_->endpoints[index];
-    }
-
     void start(network::EventLoop& loop, uint32_t index) {
         const Cluster& cluster = *shared_->clusters[index];
         switch (cluster.config.type) {
             case config::ClusterConfig::Type::fixed: {
-                auto list = std::make_shared<EndpointList>();
+                EndpointList list;
                 for (const config::EndpointConfig& endpoint : cluster.config.endpoints) {
-                    if (endpoint.address) list->push_back(make_endpoint(endpoint, *endpoint.address));
+                    if (endpoint.address) list.push_back(make_endpoint(endpoint, *endpoint.address));
                 }
-                update(index, std::move(list));
+                hosts_[index]->set_endpoints(std::move(list));
                 settled();
                 return;
             }
             case config::ClusterConfig::Type::strict_dns:
                 dns_.push_back(std::make_unique<DnsCluster>(
                     loop, resolver_, cluster.config, cluster.stats,
-                    [this, index](std::shared_ptr<const EndpointList> list) { update(index, std::move(list)); },
+                    [this, index](EndpointList list) { hosts_[index]->set_endpoints(std::move(list)); },
                     [this] { settled(); }));
                 dns_.back()->start();
                 return;
@@ -180,22 +181,16 @@ class Manager final : public ClusterManager {
         if (--warming_ == 0 && initialized_) std::exchange(initialized_, nullptr)();
     }
 
-    void update(uint32_t index, std::shared_ptr<const EndpointList> list) {
-        const ClusterStats& stats = shared_->clusters[index]->stats;
-        uint32_t heaviest = 0;
-        for (const auto& endpoint : *list) heaviest = std::max(heaviest, endpoint->weight());
-        stats.membership_change.add();
-        stats.membership_total.set(list->size());
-        stats.membership_healthy.set(list->size());
-        stats.max_host_weight.set(heaviest);
+    void publish(uint32_t index, std::shared_ptr<const HostSet> hosts) {
         const std::lock_guard lock(shared_->mutex);
-        for (Worker* worker : shared_->workers) worker->post_update(index, list);
-        shared_->endpoints[index] = std::move(list);
+        for (Worker* worker : shared_->workers) worker->post_update(index, hosts);
+        shared_->hosts[index] = std::move(hosts);
     }
 
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     ClusterManagerStats stats_;
     DnsResolver resolver_;
+    std::vector<std::unique_ptr<ClusterHosts>> hosts_;  // by index of the cluster
     std::vector<std::unique_ptr<DnsCluster>> dns_;
     std::function<void()> initialized_;
     size_t warming_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clusters as they run. The main thread owns the truth (ClusterManager: endpoints, DNS); each worker has its own view
 // (WorkerClusters: endpoint list, load balancer, pools) that the main thread updates by post. Nothing is shared but
-// immutable endpoint lists.
+// immutable lists of endpoints and their health.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/connection_pool.h"
 #include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/host_health.h"
 #include "proxy/upstream/tcp_upstream.h"
 
 namespace heirloom::upstream {
@@ -61,6 +62,8 @@ struct ClusterStatus {  // for /clusters
         uint32_t weight;
         std::string region, zone, sub_zone;
         EndpointNumbers numbers;
+        uint32_t priority = 0;
+        HealthFlags health = 0;
     };
     std::vector<EndpointStatus> endpoints;
 };

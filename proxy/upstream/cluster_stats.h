@@ -53,6 +53,7 @@ namespace heirloom::upstream {
     COUNTER(upstream_flow_control_resumed_reading_total)  \
     COUNTER(upstream_flow_control_backed_up_total)        \
     COUNTER(upstream_flow_control_drained_total)          \
+    COUNTER(lb_healthy_panic)                             \
     COUNTER(membership_change)                            \
     COUNTER(update_attempt)                               \
     COUNTER(update_success)                               \

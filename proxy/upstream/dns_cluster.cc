@@ -10,8 +10,8 @@ namespace heirloom::upstream {
 std::shared_ptr<const Endpoint> make_endpoint(const config::EndpointConfig& config, const shm::SocketAddress& address) {
     // The DNS name the address came from is its host name, as in Envoy.
     const std::string& hostname = config.hostname.empty() && !config.address ? config.host : config.hostname;
-    return std::make_shared<const Endpoint>(
-        EndpointIdentity{address, hostname, config.weight, config.region, config.zone, config.sub_zone});
+    return std::make_shared<const Endpoint>(EndpointIdentity{
+        address, hostname, config.weight, config.region, config.zone, config.sub_zone, config.priority, config.status});
 }
 
 DnsCluster::Target::Target(DnsCluster& in, const config::EndpointConfig& with)
@@ -105,14 +105,14 @@ bool DnsCluster::take_addresses(Target& target, const std::vector<shm::SocketAdd
 }
 
 void DnsCluster::publish() {
-    auto list = std::make_shared<EndpointList>();
+    EndpointList list;
     for (const auto& target : targets_) {
         for (const auto& endpoint : target->endpoints) {
             // Two names may lead to one address; it is one endpoint then.
-            const bool known = std::any_of(list->begin(), list->end(), [&](const auto& other) {
+            const bool known = std::any_of(list.begin(), list.end(), [&](const auto& other) {
                 return same_address(other->address(), endpoint->address());
             });
-            if (!known) list->push_back(endpoint);
+            if (!known) list.push_back(endpoint);
         }
     }
     on_update_(std::move(list));

@@ -18,7 +18,7 @@ namespace heirloom::upstream {
 
 class DnsCluster {
   public:
-    using OnUpdate = std::function<void(std::shared_ptr<const EndpointList>)>;
+    using OnUpdate = std::function<void(EndpointList)>;
     // `on_update`: the set of endpoints has changed. `on_resolved`: once, when each name had its first answer, good or
     // bad.
     DnsCluster(network::EventLoop& loop, DnsResolver& resolver, const config::ClusterConfig& config,

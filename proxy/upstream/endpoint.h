@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/config/snapshot.h"
 #include "shm/socket_name.h"
 
 namespace heirloom::upstream {
@@ -58,6 +59,8 @@ struct EndpointIdentity {
     std::string hostname;  // endpoint.hostname, or the DNS name it came from; may be empty
     uint32_t weight = 1;
     std::string region, zone, sub_zone;
+    uint32_t priority = 0;
+    config::HostStatus status = config::HostStatus::healthy;  // as configured
 };
 
 class Endpoint {

@@ -155,6 +155,10 @@ void EndpointPools::close_idle() {
     each_pool([](HttpPool& pool) { pool.close_idle(); });
 }
 
+void EndpointPools::drain() {
+    each_pool([](HttpPool& pool) { pool.drain(); });
+}
+
 void EndpointPools::remove() {
     removed_ = true;
     close_idle();

@@ -38,6 +38,8 @@ class EndpointPools final : public EndpointUse, public network::Deferred {
     Acquired acquire(http::ResponseDecoder& decoder, PoolCallbacks& callbacks, const StreamNeeds& needs);
     TcpAcquired connect_tcp(EndpointLease lease, TcpCallbacks& callbacks, const StreamNeeds& needs);
     void close_idle();
+    // The endpoint has failed: its connections end with the requests that are on them; new ones may be made.
+    void drain();
     // The endpoint left the cluster.
     void remove();
     // The cluster ends: everything is closed, what waits fails. The object then lives until its last lease is returned.

@@ -226,6 +226,14 @@ void HttpPool::close_idle() {
     }
 }
 
+void HttpPool::drain() {
+    for (PooledConnection* connection = all_.front(); connection;) {
+        PooledConnection* const next = all_.next(*connection);
+        connection->drain();
+        connection = next;
+    }
+}
+
 bool HttpPool::close_one_idle() {
     for (PooledConnection* connection = available_.front(); connection; connection = available_.next(*connection)) {
         if (!connection->idle()) continue;

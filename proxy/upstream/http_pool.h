@@ -34,6 +34,8 @@ class HttpPool final : public network::Deferred {
     // `fresh`: a repetition, not for a connection that is there.
     Acquired acquire(http::ResponseDecoder& decoder, PoolCallbacks& callbacks, bool fresh);
     void close_idle();
+    // Connections that are there take no new request.
+    void drain();
     // True: there was one, and it was closed.
     bool close_one_idle();
     // The cluster ends: everything is closed, what waits fails.

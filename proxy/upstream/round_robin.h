@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Round robin over a cluster's endpoints, on one worker. Equal weights: in turn. Different weights: earliest deadline
-// first, so that each endpoint gets its share evenly spread and a pick costs O(log n). Works on indices of the list.
+// Round robin over endpoints, on one worker. Equal weights: in turn. Different weights: earliest deadline
+// first, so that each endpoint gets its share evenly spread and a pick costs O(log n).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/load_balancer.h"
 
 namespace heirloom::upstream {
 
-class RoundRobin {
+class RoundRobin final : public LoadBalancer {
   public:
     // `start`: where this worker begins, so that not all of them hit the first endpoint first.
     explicit RoundRobin(uint32_t start) : next_(start) {}
-    void set_endpoints(const EndpointList& endpoints);
-    // REQUIRES: the list is not empty.
-    size_t choose();
+    void set_candidates(std::span<const Candidate> candidates) override;
+    uint32_t choose() override;
 
   private:
     struct Entry {
@@ -30,7 +29,7 @@ class RoundRobin {
     };
     size_t choose_weighted();
 
-    size_t count_ = 0;
+    std::vector<uint32_t> indices_;
     uint32_t next_;
     std::vector<uint32_t> weights_;  // empty: all equal
     std::vector<Entry> heap_;

@@ -6,7 +6,7 @@
 namespace heirloom::upstream {
 
 WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker,
-                                     std::shared_ptr<const EndpointList> endpoints,
+                                     std::shared_ptr<const HostSet> hosts,
                                      std::shared_ptr<const tls::ClientContext> tls)
     : context_{loop,
                cluster.config,
@@ -16,8 +16,8 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
                WorkerLimit(cluster.requests),
                std::move(tls)},
       retries_(cluster.retries),
-      round_robin_(worker) {
-    set_endpoints(std::move(endpoints));
+      chooser_(cluster.config, cluster.stats, worker) {
+    set_hosts(std::move(hosts));
 }
 
 WorkerClusterView::~WorkerClusterView() {
@@ -28,13 +28,14 @@ WorkerClusterView::~WorkerClusterView() {
 }
 
 EndpointLease WorkerClusterView::choose() {
-    if (pools_.empty()) {
+    const std::optional<uint32_t> index = chooser_.choose();
+    if (!index) {
         context_.stats.upstream_cx_none_healthy.add();
         return {};
     }
-    const size_t index = round_robin_.choose();
-    if (!pools_[index]) pools_[index] = std::make_unique<EndpointPools>(context_, *this, (*endpoints_)[index]);
-    return EndpointLease(*pools_[index]);
+    auto& pools = pools_[*index];
+    if (!pools) pools = std::make_unique<EndpointPools>(context_, *this, hosts_->endpoints[*index]);
+    return EndpointLease(*pools);
 }
 
 Acquired WorkerClusterView::acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder,
@@ -47,25 +48,45 @@ TcpAcquired WorkerClusterView::connect_tcp(EndpointLease endpoint, TcpCallbacks&
     return pools.connect_tcp(std::move(endpoint), callbacks, needs);
 }
 
-void WorkerClusterView::set_endpoints(std::shared_ptr<const EndpointList> endpoints) {
+void WorkerClusterView::set_hosts(std::shared_ptr<const HostSet> hosts) {
+    if (hosts->endpoints != hosts_->endpoints) keep_pools(hosts->endpoints);
+    const auto before = std::exchange(hosts_, std::move(hosts));
+    chooser_.set_hosts(*hosts_);
+    // Last: what fails now may ask for another endpoint.
+    drain_failed(*before);
+    std::vector<std::unique_ptr<EndpointPools>> leaving;
+    leaving.swap(leaving_);
+    for (auto& pool : leaving) {
+        EndpointPools& pools = *pool;
+        removed_.push_back(std::move(pool));
+        pools.remove();
+    }
+}
+
+void WorkerClusterView::keep_pools(const EndpointList& endpoints) {
     std::unordered_map<const Endpoint*, std::unique_ptr<EndpointPools>> old;
     for (auto& pool : pools_) {
         if (pool) old.emplace(&pool->endpoint(), std::move(pool));
     }
     pools_.clear();
-    pools_.resize(endpoints->size());
-    for (size_t i = 0; i < endpoints->size(); ++i) {
-        const auto found = old.find((*endpoints)[i].get());
+    pools_.resize(endpoints.size());
+    for (size_t i = 0; i < endpoints.size(); ++i) {
+        const auto found = old.find(endpoints[i].get());
         if (found == old.end()) continue;
         pools_[i] = std::move(found->second);
         old.erase(found);
     }
-    endpoints_ = std::move(endpoints);
-    round_robin_.set_endpoints(*endpoints_);
-    for (auto& [endpoint, pool] : old) {
-        EndpointPools& leaving = *pool;
-        removed_.push_back(std::move(pool));
-        leaving.remove();
+    for (auto& [endpoint, pool] : old) leaving_.push_back(std::move(pool));
+}
+
+void WorkerClusterView::drain_failed(const HostSet& before) {
+    constexpr HealthFlags kFailed = health_flag::failed_active_check | health_flag::failed_outlier_check;
+    std::unordered_map<const Endpoint*, HealthFlags> known;
+    for (size_t i = 0; i < before.endpoints.size(); ++i) known.emplace(before.endpoints[i].get(), before.flags[i]);
+    for (size_t i = 0; i < pools_.size(); ++i) {
+        if (!pools_[i]) continue;
+        const auto found = known.find(hosts_->endpoints[i].get());
+        if (found != known.end() && (hosts_->flags[i] & ~found->second & kFailed)) pools_[i]->drain();
     }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WorkerClusterView: one cluster on one worker: its endpoint list, its load balancer, the pools of each endpoint
-// in use.
-// Made when the worker first asks for the cluster; pools are made when an endpoint is first chosen.
+// WorkerClusterView: one cluster on one worker: its endpoints, who chooses among them, the pools of each endpoint in
+// use. Made when the worker first asks for the cluster; pools are made when an endpoint is first chosen.
 #pragma once
 
 #include <memory>
@@ -9,16 +8,16 @@
 
 #include "proxy/upstream/cluster.h"
 #include "proxy/upstream/cluster_manager.h"
+#include "proxy/upstream/endpoint_chooser.h"
 #include "proxy/upstream/endpoint_pools.h"
-#include "proxy/upstream/round_robin.h"
+#include "proxy/upstream/host_set.h"
 
 namespace heirloom::upstream {
 
 class WorkerClusterView final : public WorkerCluster, public PoolOwner {
   public:
     // `cluster` outlives the view.
-    WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker,
-                      std::shared_ptr<const EndpointList> endpoints,
+    WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker, std::shared_ptr<const HostSet> hosts,
                       std::shared_ptr<const tls::ClientContext> tls = nullptr);
     ~WorkerClusterView() override;
 
@@ -31,8 +30,9 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
     bool take_retry() override { return retries_.try_take(); }
     void give_back_retry() override { retries_.give_back(); }
 
-    // Pools of endpoints that stay are kept; those that left are drained of new requests.
-    void set_endpoints(std::shared_ptr<const EndpointList> endpoints);
+    // Pools of endpoints that stay are kept; those that left are drained of new requests. Connections to one that a
+    // check, or its answers, found failed now take no new requests.
+    void set_hosts(std::shared_ptr<const HostSet> hosts);
     // For connections from now on.
     void set_tls(std::shared_ptr<const tls::ClientContext> context) { context_.tls = std::move(context); }
     void close_idle();
@@ -40,12 +40,15 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
 
   private:
     void on_endpoint_finished(EndpointPools& pools) override;
+    void keep_pools(const EndpointList& endpoints);
+    void drain_failed(const HostSet& before);
 
     PoolContext context_;
     WorkerLimit retries_;
-    RoundRobin round_robin_;
-    std::shared_ptr<const EndpointList> endpoints_;
+    EndpointChooser chooser_;
+    std::shared_ptr<const HostSet> hosts_ = std::make_shared<const HostSet>();
     std::vector<std::unique_ptr<EndpointPools>> pools_;    // by index of the endpoint; null: not used yet
+    std::vector<std::unique_ptr<EndpointPools>> leaving_;  // on their way to removed_
     std::vector<std::unique_ptr<EndpointPools>> removed_;  // their endpoint left, something still runs
 };
 

@@ -139,6 +139,24 @@ TEST_CASE_FIXTURE(ResourcesFixture, "clusters as JSON") {
     CHECK(ask("/clusters?format=json") == "{}\n");
 }
 
+TEST_CASE_FIXTURE(ResourcesFixture, "the health and priority of an endpoint") {
+    using namespace upstream::health_flag;
+    server.running[0].endpoints[0].priority = 2;
+    server.running[0].endpoints[0].health = failed_active_check | degraded_eds_health | active_check_timeout;
+    const std::string text = ask("/clusters");
+    CHECK(text.find("::health_flags::/failed_active_hc/degraded_eds_health/active_hc_timeout\n") != std::string::npos);
+    CHECK(text.find("::priority::2\n") != std::string::npos);
+    CHECK(ask("/clusters?format=json").find(R"(     "health_status": {
+      "failed_active_health_check": true,
+      "eds_health_status": "DEGRADED",
+      "active_hc_timeout": true
+     },
+     "weight": 1,
+     "hostname": "blue.example",
+     "priority": 2,
+)") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(ResourcesFixture, "listeners") {
     CHECK(ask("/listeners") == "front::127.0.0.1:8443\nside::/run/side.sock\n");
     CHECK(ask("/listeners?format=json") == R"({

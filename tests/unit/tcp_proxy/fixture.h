@@ -96,12 +96,13 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
         one.config = std::move(with);
         one.cluster = std::make_unique<upstream::Cluster>(
             one.config, upstream::make_cluster_stats(*registrar, one.config.name, one.config.protocol));
-        auto list = std::make_shared<upstream::EndpointList>();
+        upstream::EndpointList list;
         for (const auto& endpoint : one.config.endpoints) {
-            list->push_back(std::make_shared<const upstream::Endpoint>(
+            list.push_back(std::make_shared<const upstream::Endpoint>(
                 upstream::EndpointIdentity{*endpoint.address, endpoint.hostname, 1, "", "", ""}));
         }
-        one.view = std::make_unique<upstream::WorkerClusterView>(*loop, *one.cluster, 0, list);
+        one.view = std::make_unique<upstream::WorkerClusterView>(*loop, *one.cluster, 0,
+                                                                 upstream::make_host_set(std::move(list)));
         if (config.clusters.empty()) config.clusters.push_back({one.config.name, 1});
     }
     void add(const std::vector<shm::SocketAddress>& addresses) { add(upstream::cluster_of("up", addresses)); }

@@ -51,7 +51,7 @@ struct DnsFixture : LoopFixture {
     }
     std::string endpoints() const {
         std::vector<shm::SocketAddress> addresses;
-        for (const auto& endpoint : *lists.back()) addresses.push_back(endpoint->address());
+        for (const auto& endpoint : lists.back()) addresses.push_back(endpoint->address());
         return text_of(addresses);
     }
     uint64_t stat(const std::string& name) { return counter("cluster.up." + name); }
@@ -61,7 +61,7 @@ struct DnsFixture : LoopFixture {
     config::ClusterConfig config;
     ClusterStats stats;
     std::optional<DnsCluster> cluster;
-    std::vector<std::shared_ptr<const EndpointList>> lists;
+    std::vector<EndpointList> lists;
     int resolved = 0;
 };
 
@@ -110,7 +110,7 @@ TEST_CASE_FIXTURE(DnsFixture, "each address of each name is an endpoint; the sam
     start({"a.test", "b.test"}, kLong);
     REQUIRE(run_until([&] { return resolved == 1; }));
     CHECK(endpoints() == "10.0.0.1:8080 10.0.0.2:8080 10.0.0.3:8080");
-    CHECK(lists.back()->front()->hostname() == "a.test");
+    CHECK(lists.back().front()->hostname() == "a.test");
     CHECK(stat("update_attempt") == 2);
     CHECK(stat("update_success") == 2);
 }
@@ -120,11 +120,11 @@ TEST_CASE_FIXTURE(DnsFixture, "resolved again: the same answer changes nothing, 
     start({"a.test"}, kShort);
     REQUIRE(run_until([&] { return stat("update_no_rebuild") >= 2; }));
     CHECK(lists.size() == 1);
-    const auto kept = (*lists.back())[1];
+    const auto kept = (lists.back())[1];
     server.names["a.test"] = {{"10.0.0.2", "10.0.0.9"}};
     REQUIRE(run_until([&] { return lists.size() == 2; }));
     CHECK(endpoints() == "10.0.0.2:8080 10.0.0.9:8080");
-    CHECK((*lists.back())[0] == kept);
+    CHECK((lists.back())[0] == kept);
 }
 
 TEST_CASE_FIXTURE(DnsFixture, "failures and empty answers keep the last good set") {

@@ -76,11 +76,11 @@ struct PoolFixture : LoopFixture {
         view = std::make_unique<WorkerClusterView>(*loop, *cluster, 0, list_of(config));
         return *view;
     }
-    static std::shared_ptr<const EndpointList> list_of(const config::ClusterConfig& config) {
-        auto list = std::make_shared<EndpointList>();
+    static std::shared_ptr<const HostSet> list_of(const config::ClusterConfig& config) {
+        EndpointList list;
         for (const auto& endpoint : config.endpoints)
-            list->push_back(std::make_shared<const Endpoint>(EndpointIdentity{*endpoint.address, "", 1, "", "", ""}));
-        return list;
+            list.push_back(std::make_shared<const Endpoint>(EndpointIdentity{*endpoint.address, "", 1, "", "", ""}));
+        return make_host_set(std::move(list));
     }
     uint64_t stat(const std::string& name) { return counter("cluster.up." + name); }
     void finish(Request& request) {

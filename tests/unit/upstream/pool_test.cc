@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(PoolFixture, "a removed endpoint finishes its request, then le
     auto request = std::make_unique<Request>();
     request->ask(up);
     REQUIRE(run_until([&] { return waiting != nullptr; }));
-    view->set_endpoints(list_of(cluster_of("up", {other.address()})));
+    view->set_hosts(list_of(cluster_of("up", {other.address()})));
     CHECK(view->removed_pools() == 1);
     Request elsewhere;
     elsewhere.ask(up);

@@ -7,13 +7,9 @@ namespace heirloom::upstream {
 
 namespace {
 
-EndpointList endpoints_of(const std::vector<uint32_t>& weights) {
-    EndpointList list;
-    for (const uint32_t weight : weights) {
-        EndpointIdentity identity;
-        identity.weight = weight;
-        list.push_back(std::make_shared<const Endpoint>(identity));
-    }
+std::vector<Candidate> candidates_of(const std::vector<uint32_t>& weights) {
+    std::vector<Candidate> list;
+    for (const uint32_t weight : weights) list.push_back({static_cast<uint32_t>(list.size()), weight});
     return list;
 }
 
@@ -27,16 +23,16 @@ std::string picks(RoundRobin& balancer, int count) {
 
 TEST_CASE("equal weights are taken in turn, from the worker's own start") {
     RoundRobin first(0);
-    first.set_endpoints(endpoints_of({1, 1, 1}));
+    first.set_candidates(candidates_of({1, 1, 1}));
     CHECK(picks(first, 7) == "abcabca");
     RoundRobin second(1);
-    second.set_endpoints(endpoints_of({5, 5, 5}));
+    second.set_candidates(candidates_of({5, 5, 5}));
     CHECK(picks(second, 4) == "bcab");
 }
 
 TEST_CASE("different weights get their share, spread evenly") {
     RoundRobin balancer(0);
-    balancer.set_endpoints(endpoints_of({1, 3}));
+    balancer.set_candidates(candidates_of({1, 3}));
     const std::string text = picks(balancer, 400);
     CHECK(std::count(text.begin(), text.end(), 'b') == 300);
     CHECK(text.find("aa") == std::string::npos);
@@ -45,9 +41,9 @@ TEST_CASE("different weights get their share, spread evenly") {
 
 TEST_CASE("a shorter list is picked up where it is") {
     RoundRobin balancer(0);
-    balancer.set_endpoints(endpoints_of({1, 1, 1, 1}));
+    balancer.set_candidates(candidates_of({1, 1, 1, 1}));
     CHECK(picks(balancer, 3) == "abc");
-    balancer.set_endpoints(endpoints_of({1, 1}));
+    balancer.set_candidates(candidates_of({1, 1}));
     CHECK(picks(balancer, 3) == "bab");
 }
 

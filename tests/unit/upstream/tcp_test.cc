@@ -95,7 +95,7 @@ TEST_CASE_FIXTURE(PoolFixture, "TCP: a removed endpoint stays while a tunnel run
     Tunnel tunnel;
     tunnel.open(open(cluster_of("up", {server.address()})));
     REQUIRE(run_until([&] { return tunnel.connected; }));
-    view->set_endpoints(list_of(cluster_of("up", {other.address()})));
+    view->set_hosts(list_of(cluster_of("up", {other.address()})));
     CHECK(view->removed_pools() == 1);
     tunnel.upstream->close();
     tunnel.upstream.reset();

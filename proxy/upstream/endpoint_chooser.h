@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// EndpointChooser: Envoy's order of choice on one worker: the priority by its share of the load, in it the healthy or
+// the degraded endpoints, or in panic all of them; among those the load balancer decides. All that health decides is
+// computed when it changes, not when a request asks.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "proxy/upstream/cluster_stats.h"
+#include "proxy/upstream/fast_random.h"
+#include "proxy/upstream/host_set.h"
+#include "proxy/upstream/load_balancer.h"
+#include "proxy/upstream/priority_load.h"
+
+namespace heirloom::upstream {
+
+class EndpointChooser {
+  public:
+    EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker);
+    void set_hosts(const HostSet& hosts);
+    // The index in the list; none: nobody may be chosen.
+    std::optional<uint32_t> choose();
+
+  private:
+    enum Source : uint8_t { kHealthy, kDegraded, kAll };
+    struct Priority {
+        std::array<std::unique_ptr<LoadBalancer>, 3> balancers;  // by Source; null: nobody was ever in it
+        std::array<size_t, 3> sizes{};
+    };
+    struct Place {
+        size_t priority = 0;
+        Source source = kHealthy;
+    };
+    Place choose_place();
+    void set_candidates(Priority& priority, Source source, const std::vector<Candidate>& candidates);
+
+    const config::ClusterConfig& config_;
+    const ClusterStats& stats_;
+    const uint32_t worker_;
+    FastRandom random_ = FastRandom::seeded();
+    std::vector<Priority> priorities_;
+    std::vector<PriorityLoad> loads_;
+    bool simple_ = false;  // priority 0 takes all, by its healthy endpoints
+};
+
+}  // namespace heirloom::upstream

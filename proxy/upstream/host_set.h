@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// HostSet: the endpoints of a cluster and the health of each, immutable: what the main thread publishes to the workers
+// each time one of them changes.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/host_health.h"
+
+namespace heirloom::upstream {
+
+struct HostSet {
+    EndpointList endpoints;
+    std::vector<HealthFlags> flags;  // by index of the endpoint
+};
+
+// With the health that is configured.
+inline std::shared_ptr<HostSet> make_host_set(EndpointList endpoints) {
+    auto hosts = std::make_shared<HostSet>();
+    for (const auto& endpoint : endpoints) hosts->flags.push_back(flags_of(endpoint->identity().status));
+    hosts->endpoints = std::move(endpoints);
+    return hosts;
+}
+
+}  // namespace heirloom::upstream

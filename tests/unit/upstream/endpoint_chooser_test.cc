@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint_chooser.h"
+
+#include "proxy/upstream/cluster_hosts.h"
+#include "tests/unit/upstream/fixture.h"
+
+namespace heirloom::upstream {
+
+namespace {
+
+using namespace health_flag;
+
+struct ChooserFixture : LoopFixture {
+    ChooserFixture() : stats(make_cluster_stats(*registrar, "up", config::ClusterConfig::Protocol::http1)) {}
+
+    // One endpoint of each given health and priority.
+    struct Given {
+        config::HostStatus status = config::HostStatus::healthy;
+        uint32_t priority = 0;
+    };
+    static EndpointList endpoints_of(const std::vector<Given>& given) {
+        EndpointList list;
+        for (const Given& one : given) {
+            EndpointIdentity identity;
+            identity.status = one.status;
+            identity.priority = one.priority;
+            list.push_back(std::make_shared<const Endpoint>(identity));
+        }
+        return list;
+    }
+    // How often each was chosen; the last one is "nobody".
+    std::vector<int> shares(EndpointChooser& chooser, size_t endpoints, int picks) {
+        std::vector<int> counts(endpoints + 1);
+        for (int i = 0; i < picks; ++i) ++counts[chooser.choose().value_or(static_cast<uint32_t>(endpoints))];
+        return counts;
+    }
+    uint64_t panics() { return counter("cluster.up.lb_healthy_panic"); }
+
+    config::ClusterConfig config;
+    ClusterStats stats;
+    static constexpr auto kDown = config::HostStatus::unhealthy;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(ChooserFixture, "only healthy endpoints are chosen, as long as they are enough") {
+    EndpointChooser chooser(config, stats, 0);
+    chooser.set_hosts(*make_host_set(endpoints_of({{}, {kDown}, {}, {config::HostStatus::draining}})));
+    CHECK(shares(chooser, 4, 10) == std::vector<int>{5, 0, 5, 0, 0});
+    CHECK(panics() == 0);
+}
+
+TEST_CASE_FIXTURE(ChooserFixture, "panic: all endpoints are chosen, each choice counts; without it nobody is") {
+    EndpointChooser chooser(config, stats, 0);
+    chooser.set_hosts(*make_host_set(endpoints_of({{kDown}, {kDown}})));
+    CHECK(shares(chooser, 2, 10) == std::vector<int>{5, 5, 0});
+    CHECK(panics() == 10);
+    config.healthy_panic_threshold = 0;
+    chooser.set_hosts(*make_host_set(endpoints_of({{kDown}, {kDown}})));
+    CHECK(shares(chooser, 2, 10) == std::vector<int>{0, 0, 10});
+    CHECK(panics() == 10);
+    chooser.set_hosts(*make_host_set({}));
+    CHECK_FALSE(chooser.choose());
+}
+
+TEST_CASE_FIXTURE(ChooserFixture, "load goes to priorities and degraded endpoints by their share") {
+    EndpointChooser chooser(config, stats, 0);
+    chooser.set_hosts(*make_host_set(endpoints_of({{}, {kDown}, {config::HostStatus::healthy, 1}})));
+    const auto counts = shares(chooser, 3, 10000);
+    CHECK(counts[0] > 6700);
+    CHECK(counts[0] < 7300);
+    CHECK(counts[1] == 0);
+    CHECK(counts[2] == 10000 - counts[0]);
+    chooser.set_hosts(*make_host_set(endpoints_of({{}, {config::HostStatus::degraded}})));
+    const auto degraded = shares(chooser, 2, 10000);
+    CHECK(degraded[1] > 2700);
+    CHECK(degraded[1] < 3300);
+}
+
+TEST_CASE_FIXTURE(ChooserFixture, "the hosts of a cluster: each change of health is counted and published") {
+    std::vector<std::shared_ptr<const HostSet>> published;
+    ClusterHosts hosts(stats, [&](auto list) { published.push_back(std::move(list)); });
+    const EndpointList list = endpoints_of({{}, {kDown}, {config::HostStatus::degraded}});
+    hosts.set_endpoints(list, failed_active_check);
+    CHECK(gauge("cluster.up.membership_total") == 3);
+    CHECK(gauge("cluster.up.membership_healthy") == 0);
+    hosts.change(*list[0], 0, failed_active_check);
+    hosts.change(*list[2], 0, failed_active_check);
+    CHECK(gauge("cluster.up.membership_healthy") == 1);
+    CHECK(gauge("cluster.up.membership_degraded") == 1);
+    CHECK(gauge("cluster.up.membership_excluded") == 0);
+    REQUIRE(published.size() == 3);
+    hosts.change(*list[0], 0, failed_active_check);  // nothing new
+    hosts.change(*endpoints_of({{}})[0], failed_active_check, 0);
+    CHECK(published.size() == 3);
+    CHECK(flags_text(published.front()->flags[0]) == "/failed_active_hc");  // what is published stays as it is
+    CHECK(flags_text(hosts.flags(*list[1])) == "/failed_active_hc/failed_eds_health");
+    // Who stays keeps its health.
+    EndpointList more = list;
+    more.push_back(endpoints_of({{config::HostStatus::draining}})[0]);
+    hosts.set_endpoints(more);
+    CHECK(flags_text(hosts.hosts().flags[0]) == "healthy");
+    CHECK(flags_text(hosts.hosts().flags[1]) == "/failed_active_hc/failed_eds_health");
+    CHECK(flags_text(hosts.hosts().flags[3]) == "/eds_status_draining");
+    CHECK(gauge("cluster.up.membership_excluded") == 1);
+}
+
+}  // namespace heirloom::upstream
