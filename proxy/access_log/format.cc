@@ -1,340 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/access_log/format.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <utility>
 
-#include "proxy/access_log/append.h"
-#include "proxy/access_log/grpc_status.h"
-#include "proxy/access_log/tls_values.h"
+#include "proxy/config/json_text.h"
 
 namespace heirloom::access_log {
 
-namespace {
-
+using config::LogForm;
 using config::LogOperator;
-using http::ResponseFlag;
-using OptionalTime = std::optional<http::StreamInfo::Steady>;
 
-bool is_local_time(LogOperator op) { return op == LogOperator::start_time_local || op == LogOperator::emit_time_local; }
-
-bool is_time(LogOperator op) {
-    return op == LogOperator::start_time || op == LogOperator::emit_time ||
-           op == LogOperator::downstream_peer_cert_v_start || op == LogOperator::downstream_peer_cert_v_end ||
-           op == LogOperator::upstream_peer_cert_v_start || op == LogOperator::upstream_peer_cert_v_end ||
-           is_local_time(op);
-}
-
-bool is_header(LogOperator op) {
-    return op == LogOperator::req || op == LogOperator::resp || op == LogOperator::trailer;
-}
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    return gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data() : "-";
-}
-
-void append_text(std::string& out, std::string_view value) {
-    if (value.empty()) {
-        out.push_back('-');
-    } else {
-        out.append(value);
-    }
-}
-
-void append_milliseconds(std::string& out, const OptionalTime& from, const OptionalTime& to) {
-    if (!from || !to) {
-        out.push_back('-');
-        return;
-    }
-    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(*to - *from).count();
-    append_number(out, static_cast<uint64_t>(std::max<int64_t>(elapsed, 0)));
-}
-
-void append_flags(std::string& out, const http::StreamInfo& info, std::string_view (*name)(ResponseFlag)) {
-    const size_t before = out.size();
-    const auto append_flag = [&](ResponseFlag flag) {
-        if (out.size() != before) out.push_back(',');
-        out.append(name(flag));
-    };
-    // Envoy prints the exhausted retry of a request before the reason of the last attempt; the others, and those of a
-    // TCP connection, stand in the table's order.
-    const uint32_t flags = info.response_flags;
-    const uint32_t retries =
-        info.protocol ? 1u << static_cast<unsigned>(ResponseFlag::upstream_retry_limit_exceeded) : 0u;
-    if (flags & retries) append_flag(ResponseFlag::upstream_retry_limit_exceeded);
-    for (uint32_t rest = flags & ~retries; rest != 0; rest &= rest - 1) {
-        append_flag(static_cast<ResponseFlag>(__builtin_ctz(rest)));
-    }
-    if (out.size() == before) out.push_back('-');
-}
-
-void append_details(std::string& out, std::string_view details, bool keep_blanks) {
-    const size_t before = out.size();
-    append_text(out, details);
-    if (!keep_blanks) std::replace(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), ' ', '_');
-}
-
-// All values of the header, joined by a comma. False: it is not there.
-bool append_header(std::string& out, const http::HeaderMap& headers, http::HeaderId id, std::string_view name) {
-    if (id != http::HeaderId::other && !headers.has(id)) return false;
-    if (id <= http::HeaderId::status) {  // a pseudo header comes once
-        const std::string_view value = headers.get(id);
-        out.append(value);
-        return value.data() != nullptr;
-    }
-    bool found = false;
-    for (const http::HeaderField& field : headers.fields()) {
-        if (field.removed || field.id != id || (id == http::HeaderId::other && field.name != name)) continue;
-        if (found) out.push_back(',');
-        out.append(field.value);
-        found = true;
-    }
-    return found;
-}
-
-void append_remote(std::string& out, const http::StreamInfo& info, LogOperator op) {
-    const bool by_headers = !info.downstream_remote.empty();
-    if (!by_headers && !info.downstream_direct_remote) {
-        out.push_back('-');
-    } else if (op == LogOperator::downstream_remote_address) {
-        by_headers ? void(out.append(info.downstream_remote)) : append_address(out, *info.downstream_direct_remote);
-    } else if (op == LogOperator::downstream_remote_address_without_port) {
-        by_headers ? void(out.append(ip_of(info.downstream_remote))) : append_ip(out, *info.downstream_direct_remote);
-    } else {
-        by_headers ? append_text(out, port_of(info.downstream_remote))
-                   : append_number(out, info.downstream_direct_remote->port());
-    }
-}
-
-void append_optional(std::string& out, const shm::SocketAddress* address,
-                     void (*append)(std::string&, const shm::SocketAddress&)) {
-    if (address) {
-        append(out, *address);
-    } else {
-        out.push_back('-');
-    }
-}
-
-const network::TlsSession* upstream_tls(const http::StreamInfo& info) {
-    return info.upstream_details ? info.upstream_details->tls.get() : nullptr;
-}
-
-void append_port(std::string& out, const shm::SocketAddress& address) { append_number(out, address.port()); }
-
-}  // namespace
-
-Result<Format> Format::compile(std::string_view text) {
-    Result<std::vector<config::LogPiece>> parsed =
-        config::parse_access_log_format(text.empty() ? config::kDefaultAccessLogFormat : text);
-    if (!parsed) return parsed.error();
-    Format format;
+Format::Format(config::LogFormat format) : missing_(format.missing) {
     std::string before;
-    for (config::LogPiece& piece : *parsed) {
+    for (config::LogPiece& piece : format.pieces) {
         if (piece.op == LogOperator::literal) {
             before += piece.text;
             continue;
         }
-        Piece compiled;
-        compiled.before = std::exchange(before, {});
-        compiled.op = piece.op;
-        compiled.text = std::move(piece.text);
-        compiled.alternative = std::move(piece.alternative);
-        if (piece.max_length) compiled.max_length = *piece.max_length;
-        if (is_time(piece.op)) {
-            compiled.time = format.times_.size();
-            format.times_.emplace_back(compiled.text, is_local_time(piece.op));
-        } else if (is_header(piece.op)) {
-            compiled.id = http::lookup_header(compiled.text);
-            compiled.alternative_id = http::lookup_header(compiled.alternative);
-        } else if (piece.op == LogOperator::hostname) {
-            compiled.text = host_name();
-        } else if (piece.op == LogOperator::environment) {
-            const char* value = std::getenv(compiled.text.c_str());
-            compiled.text = value ? std::string_view(value).substr(0, compiled.max_length) : "-";
-        } else if (piece.op == LogOperator::response_code_details) {
-            compiled.keep_blanks = compiled.text == "ALLOW_WHITESPACES";
-        }
-        format.pieces_.push_back(std::move(compiled));
+        const bool quoted = piece.form == LogForm::json_value && !is_number(piece.op);
+        const LogForm form = piece.form;
+        pieces_.push_back({std::exchange(before, {}), form, quoted, make_operation(std::move(piece), times_)});
     }
-    if (!before.empty()) format.pieces_.emplace_back().before = std::move(before);
-    return format;
+    if (!before.empty()) pieces_.emplace_back().before = std::move(before);
 }
 
 void Format::append(std::string& out, const Record& record, std::chrono::system_clock::time_point now) {
     for (const Piece& piece : pieces_) {
         out.append(piece.before);
-        append_value(out, piece, record, now);
-    }
-}
-
-void Format::append_value(std::string& out, const Piece& piece, const Record& record,
-                          std::chrono::system_clock::time_point now) {
-    const http::StreamInfo& info = record.info;
-    const auto append_headers = [&](const http::HeaderMap* headers) {
+        if (piece.operation.op == LogOperator::literal) continue;  // the text after the last value
         const size_t before = out.size();
-        const bool found =
-            headers &&
-            (append_header(out, *headers, piece.id, piece.text) ||
-             (!piece.alternative.empty() && append_header(out, *headers, piece.alternative_id, piece.alternative)));
-        if (!found) {
-            out.push_back('-');
-        } else if (out.size() - before > piece.max_length) {
-            out.resize(before + piece.max_length);
+        if (piece.quoted) out.push_back('"');
+        const size_t start = out.size();
+        if (!append_value(out, piece.operation, times_, record, now)) {
+            out.resize(before);
+            out.append(piece.form == LogForm::json_value ? "null" : missing_);
+            continue;
         }
-    };
-    const auto append_validity = [&](const network::TlsSession* tls,
-                                     std::chrono::system_clock::time_point network::CertificateInfo::*when) {
-        const network::CertificateInfo* peer = tls ? tls->peer_certificate() : nullptr;
-        if (!peer) return out.push_back('-');
-        times_[piece.time].append(out, peer->*when);
-    };
-    switch (piece.op) {
-        case LogOperator::literal:  // the text after the last value
-            return;
-        case LogOperator::hostname:
-        case LogOperator::environment:
-            out.append(piece.text);
-            return;
-        case LogOperator::start_time:
-        case LogOperator::start_time_local:
-            times_[piece.time].append(out, info.start_wall);
-            return;
-        case LogOperator::emit_time:
-        case LogOperator::emit_time_local:
-            times_[piece.time].append(out, now);
-            return;
-        case LogOperator::bytes_received:
-            return append_number(out, info.bytes_received);
-        case LogOperator::bytes_sent:
-            return append_number(out, info.bytes_sent);
-        case LogOperator::request_headers_bytes:
-            return append_number(out, info.request_headers_bytes);
-        case LogOperator::response_headers_bytes:
-            return append_number(out, info.response_headers_bytes);
-        case LogOperator::protocol:
-            return append_text(out, info.protocol ? http::name_of(*info.protocol) : std::string_view{});
-        case LogOperator::upstream_protocol:
-            return append_text(out,
-                               info.upstream_protocol ? http::name_of(*info.upstream_protocol) : std::string_view{});
-        case LogOperator::response_code:
-            return append_number(out, info.response_code);
-        case LogOperator::response_code_details:
-            return append_details(out, info.response_code_details, piece.keep_blanks);
-        case LogOperator::connection_termination_details:
-            return append_text(out, info.connection_termination_details);
-        case LogOperator::response_flags:
-            return append_flags(out, info, &http::short_name_of);
-        case LogOperator::response_flags_long:
-            return append_flags(out, info, &http::long_name_of);
-        case LogOperator::duration:
-            return append_milliseconds(out, info.start, info.end);
-        case LogOperator::request_duration:
-            return append_milliseconds(out, info.start, info.request_end);
-        case LogOperator::request_tx_duration:
-            return append_milliseconds(out, info.start, info.upstream_request_end);
-        case LogOperator::response_duration:
-            return append_milliseconds(out, info.start, info.upstream_response_start);
-        case LogOperator::response_tx_duration:
-            return append_milliseconds(out, info.upstream_response_start, info.end);
-        case LogOperator::route_name:
-            return append_text(out, info.route_name);
-        case LogOperator::upstream_host:
-            return append_optional(out, info.upstream_host, &append_address);
-        case LogOperator::upstream_host_name:
-            if (!info.upstream_host_name.empty()) return append_text(out, info.upstream_host_name);
-            return append_optional(out, info.upstream_host, &append_address);
-        case LogOperator::upstream_cluster:
-            return append_text(out, info.upstream_cluster);
-        case LogOperator::upstream_local_address:
-            return append_optional(out, info.upstream_local ? &*info.upstream_local : nullptr, &append_address);
-        case LogOperator::upstream_request_attempt_count:
-            return append_number(out, info.upstream_attempts);
-        case LogOperator::downstream_remote_address:
-        case LogOperator::downstream_remote_address_without_port:
-        case LogOperator::downstream_remote_port:
-            return append_remote(out, info, piece.op);
-        case LogOperator::downstream_direct_remote_address:
-            return append_optional(out, info.downstream_direct_remote, &append_address);
-        case LogOperator::downstream_direct_remote_address_without_port:
-            return append_optional(out, info.downstream_direct_remote, &append_ip);
-        case LogOperator::downstream_local_address:
-            return append_optional(out, info.downstream_local, &append_address);
-        case LogOperator::downstream_local_address_without_port:
-            return append_optional(out, info.downstream_local, &append_ip);
-        case LogOperator::downstream_local_port:
-            return append_optional(out, info.downstream_local, &append_port);
-        case LogOperator::connection_id:
-            return append_number(out, info.connection_id);
-        case LogOperator::filter_chain_name:
-            return append_text(out, info.filter_chain_name);
-        case LogOperator::requested_server_name: {
-            std::string_view name = info.requested_server_name;
-            if (name.empty() && info.downstream_tls) name = info.downstream_tls->sni();
-            if (!append_server_name(out, name)) out.push_back('-');
-            return;
-        }
-        case LogOperator::downstream_tls_version:
-        case LogOperator::downstream_tls_cipher:
-        case LogOperator::downstream_tls_session_id:
-        case LogOperator::downstream_peer_subject:
-        case LogOperator::downstream_peer_issuer:
-        case LogOperator::downstream_peer_serial:
-        case LogOperator::downstream_peer_fingerprint_256:
-        case LogOperator::downstream_peer_fingerprint_1:
-        case LogOperator::downstream_peer_cert:
-        case LogOperator::downstream_peer_uri_san:
-        case LogOperator::downstream_peer_dns_san:
-        case LogOperator::downstream_peer_ip_san:
-        case LogOperator::downstream_peer_email_san:
-        case LogOperator::downstream_local_subject:
-        case LogOperator::downstream_local_uri_san:
-        case LogOperator::downstream_local_dns_san:
-        case LogOperator::downstream_local_ip_san:
-        case LogOperator::downstream_local_email_san:
-            if (!info.downstream_tls || !append_tls_value(out, *info.downstream_tls, piece.op)) out.push_back('-');
-            return;
-        case LogOperator::upstream_tls_version:
-        case LogOperator::upstream_tls_cipher:
-        case LogOperator::upstream_tls_session_id:
-        case LogOperator::upstream_peer_subject:
-        case LogOperator::upstream_peer_issuer:
-        case LogOperator::upstream_peer_cert:
-        case LogOperator::upstream_peer_uri_san:
-        case LogOperator::upstream_peer_dns_san:
-        case LogOperator::upstream_peer_ip_san:
-        case LogOperator::upstream_local_uri_san:
-        case LogOperator::upstream_local_dns_san:
-        case LogOperator::upstream_local_ip_san: {
-            const network::TlsSession* tls = upstream_tls(info);
-            if (!tls || !append_tls_value(out, *tls, piece.op)) out.push_back('-');
-            return;
-        }
-        case LogOperator::downstream_peer_cert_v_start:
-            return append_validity(info.downstream_tls, &network::CertificateInfo::not_before);
-        case LogOperator::downstream_peer_cert_v_end:
-            return append_validity(info.downstream_tls, &network::CertificateInfo::not_after);
-        case LogOperator::upstream_peer_cert_v_start:
-            return append_validity(upstream_tls(info), &network::CertificateInfo::not_before);
-        case LogOperator::upstream_peer_cert_v_end:
-            return append_validity(upstream_tls(info), &network::CertificateInfo::not_after);
-        case LogOperator::upstream_transport_failure_reason:
-            return append_details(
-                out, info.upstream_details ? info.upstream_details->transport_failure : std::string_view{}, false);
-        case LogOperator::grpc_status:
-        case LogOperator::grpc_status_number:
-            return append_grpc_status(
-                out, record, piece.op == LogOperator::grpc_status_number ? "NUMBER" : std::string_view(piece.text));
-        case LogOperator::req:
-            return append_headers(&record.request);
-        case LogOperator::resp:
-            return append_headers(record.response);
-        case LogOperator::trailer:
-            return append_headers(record.trailers);
+        if (piece.form != LogForm::text) config::escape_json(out, start, scratch_);
+        if (piece.quoted) out.push_back('"');
     }
 }
 

@@ -48,13 +48,13 @@ bool is_grpc(const http::HeaderMap& request) {
 
 }  // namespace
 
-void append_grpc_status(std::string& out, const Record& record, std::string_view form) {
+bool append_grpc_status(std::string& out, const Record& record, std::string_view form) {
     std::string_view status;
     if (is_grpc(record.request)) {
         status = find(record.trailers, "grpc-status");
         if (status.empty()) status = find(record.response, "grpc-status");
     }
-    if (status.empty()) return out.push_back('-');
+    if (status.empty()) return false;
     size_t code = 0;
     const auto parsed = std::from_chars(status.data(), status.data() + status.size(), code);
     const bool known =
@@ -64,6 +64,7 @@ void append_grpc_status(std::string& out, const Record& record, std::string_view
     } else {
         out.append(form == "SNAKE_STRING" ? kNames[code].snake : kNames[code].camel);
     }
+    return true;
 }
 
 }  // namespace heirloom::access_log

@@ -9,8 +9,8 @@
 
 namespace heirloom::access_log {
 
-// `form`: "CAMEL_STRING" (also ""), "SNAKE_STRING" or "NUMBER". `-` where the request was no gRPC or nobody said a
-// status; a status without a name is printed as it is.
-void append_grpc_status(std::string& out, const Record& record, std::string_view form);
+// `form`: "CAMEL_STRING" (also ""), "SNAKE_STRING" or "NUMBER". False, and nothing appended, where the request was no
+// gRPC or nobody said a status; a status without a name is printed as it is.
+bool append_grpc_status(std::string& out, const Record& record, std::string_view form);
 
 }  // namespace heirloom::access_log

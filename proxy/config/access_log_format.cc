@@ -22,7 +22,7 @@ struct Operator {
 };
 
 constexpr Operator kOperators[] = {
-#define X(identifier, name, takes) {LogOperator::identifier, name, Takes::takes},
+#define X(identifier, name, takes, gives) {LogOperator::identifier, name, Takes::takes},
     HEIRLOOM_LOG_OPERATORS(X)
 #undef X
 };
@@ -143,11 +143,23 @@ Result<LogPiece> read_piece(const Command& command) {
 
 }  // namespace
 
+bool is_number(LogOperator op) {
+    enum class Gives : uint8_t { text, number };
+    static constexpr Gives kGives[] = {Gives::text,
+#define X(identifier, name, takes, gives) Gives::gives,
+                                       HEIRLOOM_LOG_OPERATORS(X)
+#undef X
+    };
+    return kGives[static_cast<size_t>(op)] == Gives::number;
+}
+
+LogFormat default_access_log_format() { return {*parse_access_log_format(kDefaultAccessLogFormat)}; }
+
 Result<std::vector<LogPiece>> parse_access_log_format(std::string_view format) {
     std::vector<LogPiece> pieces;
     std::string literal;
     const auto end_literal = [&] {
-        if (!literal.empty()) pieces.push_back({LogOperator::literal, std::move(literal), {}, {}});
+        if (!literal.empty()) pieces.push_back({LogOperator::literal, std::move(literal), {}, {}, LogForm::text});
         literal.clear();
     };
     for (size_t i = 0; i < format.size();) {

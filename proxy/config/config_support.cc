@@ -133,6 +133,7 @@ class Writer {
         if (value.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return scalar_name(value);
         const Descriptor& message = *value.message_type();
         if (message.name() == "Duration") return "duration";
+        if (message.name() == "Struct") return "map";
         if (message.name() != "Any") return scalar_name(*message.field(0));  // a wrapper
         std::string names = "`@type`:";
         for (const Descriptor* type : find_any_types(holder)->types) {
@@ -145,9 +146,9 @@ class Writer {
     static std::string operators() {
         std::string text = "\n## Access-log operators\n\n";
         const char* separator = "";
-#define X(identifier, name, takes) \
-    text += separator;             \
-    text += "`%" name "%`";        \
+#define X(identifier, name, takes, gives) \
+    text += separator;                    \
+    text += "`%" name "%`";               \
     separator = ",\n";
         HEIRLOOM_LOG_OPERATORS(X)
 #undef X

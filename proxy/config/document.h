@@ -42,6 +42,7 @@ struct Document {
     std::string name;        // file name, or "--config-yaml"; starts each message about it
     std::deque<Node> nodes;  // an alias is one more pointer to its anchor's node
     const Node* root = nullptr;
+    bool is_json = false;
 };
 
 // Errors: "NAME:LINE:COLUMN: what".

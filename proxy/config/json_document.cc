@@ -248,6 +248,7 @@ class JsonParser {
 Result<Document> parse_json(std::string name, std::string_view text) {
     Document document;
     document.name = std::move(name);
+    document.is_json = true;
     JsonParser parser(text, document);
     if (!parser.parse()) return Error{format_mark(document.name, parser.mark()) + ": " + parser.problem()};
     return document;

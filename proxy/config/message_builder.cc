@@ -5,6 +5,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/struct.pb.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -112,6 +113,7 @@ void MessageBuilder::fill(Message& message, const Node& node, const Path& path, 
     const Descriptor& descriptor = *message.GetDescriptor();
     if (&descriptor == google::protobuf::Any::descriptor()) return fill_any(message, node, path, holder);
     if (&descriptor == google::protobuf::Duration::descriptor()) return fill_duration(message, node, path);
+    if (&descriptor == google::protobuf::Struct::descriptor()) return fill_struct(message, node, path);
     if (descriptor.file()->name() == kWrapperFile) {
         // The default of a scalar in proto3 counts as absent to a merge, so it is written, not merged.
         message.Clear();

@@ -32,6 +32,8 @@ class MessageBuilder {
     void fill(Message& message, const Node& node, const Path& path, std::string_view holder);
     void fill_any(Message& any, const Node& node, const Path& path, std::string_view holder);
     void fill_duration(Message& duration, const Node& node, const Path& path);
+    void fill_struct(Message& structure, const Node& node, const Path& path);
+    void fill_value(Message& value, const Node& node, const Path& path);
     void set_field(Message& message, const Field& field, const Node& node, const Path& path, std::string_view outer);
     void set_map(Message& message, const Field& field, const Node& node, const Path& path);
     void set_scalar(Message& message, const Field& field, const Node& node, const Path& path);

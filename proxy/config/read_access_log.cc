@@ -2,40 +2,14 @@
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
-#include "proxy/config/access_log_format.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
 namespace {
 
-using envoy::config::core::v3::SubstitutionFormatString;
 using envoy::extensions::access_loggers::file::v3::FileAccessLog;
 using envoy::extensions::access_loggers::stream::v3::StderrAccessLog;
 using envoy::extensions::access_loggers::stream::v3::StdoutAccessLog;
-
-constexpr size_t kMaxFormatBytes = 1 << 20;
-
-std::string check_format(std::string format, const Path& path, Problems& problems) {
-    const auto pieces = parse_access_log_format(format);
-    if (!pieces) problems.error(path, pieces.error().text);
-    return format;
-}
-
-std::string read_format(const SubstitutionFormatString& message, const Path& path, Problems& problems) {
-    switch (message.format_case()) {
-        case SubstitutionFormatString::kTextFormat:
-            return check_format(message.text_format(), path.field("text_format"), problems);
-        case SubstitutionFormatString::kTextFormatSource: {
-            const Path at = path.field("text_format_source");
-            return check_format(read_data_source(message.text_format_source(), at, kMaxFormatBytes, problems), at,
-                                problems);
-        }
-        case SubstitutionFormatString::FORMAT_NOT_SET:
-            problems.error(path, "text_format_source is required");
-            break;
-    }
-    return kDefaultAccessLogFormat;
-}
 
 void read_file(const FileAccessLog& message, const Path& path, AccessLogConfig& config, Problems& problems) {
     config.path = message.path();
@@ -47,10 +21,17 @@ void read_file(const FileAccessLog& message, const Path& path, AccessLogConfig& 
     switch (message.access_log_format_case()) {
         case FileAccessLog::kFormat:
             if (!message.format().empty())
-                config.format = check_format(message.format(), path.field("format"), problems);
+                config.format = read_text_log_format(message.format(), path.field("format"), problems);
+            break;
+        case FileAccessLog::kJsonFormat:
+            config.format = read_json_log_format(message.json_format(), path.field("json_format"), problems);
+            break;
+        case FileAccessLog::kTypedJsonFormat:
+            config.format =
+                read_json_log_format(message.typed_json_format(), path.field("typed_json_format"), problems);
             break;
         case FileAccessLog::kLogFormat:
-            config.format = read_format(message.log_format(), path.field("log_format"), problems);
+            config.format = read_log_format(message.log_format(), path.field("log_format"), problems);
             break;
         case FileAccessLog::ACCESS_LOG_FORMAT_NOT_SET:
             break;
@@ -59,7 +40,8 @@ void read_file(const FileAccessLog& message, const Path& path, AccessLogConfig& 
 
 template <class Stream>
 void read_stream(const Stream& message, const Path& path, AccessLogConfig& config, Problems& problems) {
-    if (message.has_log_format()) config.format = read_format(message.log_format(), path.field("log_format"), problems);
+    if (message.has_log_format())
+        config.format = read_log_format(message.log_format(), path.field("log_format"), problems);
 }
 
 }  // namespace
@@ -67,7 +49,6 @@ void read_stream(const Stream& message, const Path& path, AccessLogConfig& confi
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems) {
     AccessLogConfig config;
-    config.format = kDefaultAccessLogFormat;
     const Path at = path.field("typed_config");
     FileAccessLog file;
     StdoutAccessLog standard_output;

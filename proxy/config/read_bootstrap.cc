@@ -50,7 +50,6 @@ void read_admin(const Admin& message, Snapshot& snapshot, Problems& problems) {
     if (!message.access_log_path().empty()) {
         AccessLogConfig log;
         log.path = message.access_log_path();
-        log.format = kDefaultAccessLogFormat;
         admin.access_logs.push_back(std::move(log));
     }
     for (int i = 0; i < message.access_log_size(); ++i) {

@@ -14,7 +14,8 @@
 
 namespace google::protobuf {
 class Duration;
-}
+class Struct;
+}  // namespace google::protobuf
 namespace envoy::config::core::v3 {
 class Address;
 class CidrRange;
@@ -22,6 +23,7 @@ class DataSource;
 class Http2ProtocolOptions;
 class HttpProtocolOptions;
 class SocketAddress;
+class SubstitutionFormatString;
 class TransportSocket;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::accesslog::v3 {
@@ -158,6 +160,13 @@ void check_filter_chains(const std::vector<FilterChainConfig>& chains, const Pat
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(
     const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message, const Path& path, Problems& problems);
+// --- read_log_format.cc
+LogFormat read_text_log_format(const std::string& text, const Path& path, Problems& problems);
+// One line of JSON for each record, its keys sorted.
+LogFormat read_json_log_format(const google::protobuf::Struct& message, const Path& path, Problems& problems);
+LogFormat read_log_format(const envoy::config::core::v3::SubstitutionFormatString& message, const Path& path,
+                          Problems& problems);
+
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems);
 RouteTableConfig read_route_table(const envoy::config::route::v3::RouteConfiguration& message, const Path& path,

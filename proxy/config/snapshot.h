@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/config/access_log_config.h"
 #include "proxy/config/tls_config.h"
 #include "shm/socket_name.h"
 
@@ -24,14 +25,6 @@ struct HealthCheckConfig;       // health_config.h
 struct OutlierDetectionConfig;  // health_config.h
 struct LoadBalancingConfig;     // load_balancing_config.h
 struct HashPolicyConfig;        // load_balancing_config.h
-
-// --- access log
-struct AccessLogConfig {
-    enum class Sink { file, standard_output, standard_error };
-    Sink sink = Sink::file;
-    std::string path;    // file
-    std::string format;  // text format with operators; already checked
-};
 
 // --- routes
 struct RouteMatch {

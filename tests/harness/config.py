@@ -87,9 +87,14 @@ def virtual_host(name, domains, *routes):
     return {'name': name, 'domains': list(domains), 'routes': list(routes)}
 
 
-def access_log(path, text=None):
-    fields = {'log_format': {'text_format_source': {'inline_string': text}}} if text else {}
-    return {'name': 'envoy.access_loggers.file',
+def access_log(path, text=None, json=None, filter=None, **fields):
+    """fields: of the log_format."""
+    if text:
+        fields['text_format_source'] = {'inline_string': text}
+    if json is not None:
+        fields['json_format'] = json
+    fields = {'log_format': fields} if fields else {}
+    return {'name': 'envoy.access_loggers.file', **({'filter': filter} if filter else {}),
             'typed_config': {'@type': EXTENSION + 'access_loggers.file.v3.FileAccessLog', 'path': path, **fields}}
 
 

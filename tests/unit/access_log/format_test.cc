@@ -24,11 +24,15 @@ namespace heirloom::access_log {
 namespace {
 
 struct FormatFixture : RequestFixture {
+    static Format compile(std::string_view text) {
+        auto pieces = config::parse_access_log_format(text);
+        REQUIRE(pieces.ok());
+        return Format({*pieces});
+    }
     std::string print(std::string_view text) {
-        Result<Format> format = Format::compile(text);
-        REQUIRE(format.ok());
+        Format format = compile(text);
         std::string out;
-        format->append(out, record(), info.start_wall + std::chrono::milliseconds(6));
+        format.append(out, record(), info.start_wall + std::chrono::milliseconds(6));
         return out;
     }
 };
@@ -77,7 +81,7 @@ class FakeSession final : public network::TlsSession {
 }  // namespace
 
 TEST_CASE_FIXTURE(FormatFixture, "the default format is Envoy's") {
-    CHECK(print("") ==
+    CHECK(print(config::kDefaultAccessLogFormat) ==
           "[2016-04-15T20:17:37.310Z] \"GET /things?q=1 HTTP/1.1\" 200 - 0 6 5 4 \"-\" \"probe/1\" \"-\" "
           "\"shop.example\" "
           "\"198.51.100.3:8080\"\n");
@@ -149,11 +153,11 @@ TEST_CASE_FIXTURE(FormatFixture, "times") {
     CHECK(print("%START_TIME(%d/%b/%Y:%H:%M:%S +0000)%") == "15/Apr/2016:20:17:37 +0000");
     CHECK(print("%START_TIME(%s.%3f)% %START_TIME(%6f)% %START_TIME(%f)% %START_TIME(%E1S)%") ==
           "1460751457.310 310000 310000000 37.3");
-    Result<Format> format = Format::compile("%START_TIME(%S.%3f)%");
+    Format format = compile("%START_TIME(%S.%3f)%");
     std::string out;
     for (const int shift : {0, 689, 690, 0}) {  // back again: what was rendered for another second is not kept
         info.start_wall = std::chrono::system_clock::time_point(std::chrono::milliseconds(1460751457310 + shift));
-        format->append(out, record(), {});
+        format.append(out, record(), {});
         out += " ";
     }
     CHECK(out == "37.310 37.999 38.000 37.310 ");
@@ -235,21 +239,56 @@ TEST_CASE_FIXTURE(FormatFixture, "the status of gRPC") {
     request.add_copy(http::HeaderId::content_type, "application/grpc+proto");
     CHECK(print(format) == "DeadlineExceeded DEADLINE_EXCEEDED 4 4");
     trailers.add_copy("grpc-status", "99");
-    Result<Format> compiled = Format::compile(format);
+    Format compiled = compile(format);
     std::string out;
-    compiled->append(out, {info, request, &response, &trailers}, {});
+    compiled.append(out, {info, request, &response, &trailers}, {});
     CHECK(out == "99 99 99 99");
 }
 
+TEST_CASE_FIXTURE(FormatFixture, "JSON: numbers, texts, what is missing, parts of texts") {
+    const auto json = [&](std::string_view text, config::LogForm form, std::string_view missing = "-") {
+        config::LogFormat parsed{*config::parse_access_log_format(text), missing};
+        for (config::LogPiece& piece : parsed.pieces) piece.form = form;
+        Format format(parsed);
+        std::string out;
+        format.append(out, record(), {});
+        return out;
+    };
+    using config::LogForm;
+    CHECK(json("%RESPONSE_CODE%,%DURATION%,%PROTOCOL%,%RESPONSE_FLAGS%", LogForm::json_value) ==
+          "200,5,\"HTTP/1.1\",\"-\"");
+    CHECK(json("%REQ(X-NONE)%,%REQUEST_DURATION%,%UPSTREAM_CLUSTER%", LogForm::json_value, "") == "null,null,null");
+    CHECK(json("%REQ(X-NONE)%,%RESPONSE_CODE%", LogForm::json_part) == "-,200");
+    CHECK(json("%REQ(X-NONE)%,%RESPONSE_CODE%", LogForm::json_part, "") == ",200");
+    CHECK(json("%REQ(X-NONE)%,%RESPONSE_CODE%", LogForm::text, "") == ",200");
+    request.add_copy("x-odd", "\xc3\xa9\"\\\t");
+    CHECK(json("%REQ(X-ODD)%", LogForm::json_value) == "\"\xc3\xa9\\\"\\\\\\t\"");
+    CHECK(json("%REQ(X-ODD)%%RESPONSE_CODE%", LogForm::json_part) == "\xc3\xa9\\\"\\\\\\t200");
+    CHECK(json("%REQ(X-ODD):1%", LogForm::json_value) == "\"\\u00c3\"");
+}
+
 TEST_CASE_FIXTURE(FormatFixture, "a record allocates nothing once the string has grown") {
-    Result<Format> format = Format::compile("");
+    Format format(config::default_access_log_format());
     std::string out;
-    for (int i = 0; i < 50; ++i) format->append(out, record(), {});
+    for (int i = 0; i < 50; ++i) format.append(out, record(), {});
     out.clear();
     const Record one = record();
     const uint64_t before = allocations;
-    for (int i = 0; i < 50; ++i) format->append(out, one, {});
+    for (int i = 0; i < 50; ++i) format.append(out, one, {});
     CHECK(allocations == before);
+
+    request.add_copy("x-odd", std::string(100, '"') + "\xff");
+    for (const config::LogForm form : {config::LogForm::json_value, config::LogForm::json_part}) {
+        config::LogFormat parsed{*config::parse_access_log_format("%REQ(X-ODD)%%DURATION%%PROTOCOL%")};
+        for (config::LogPiece& piece : parsed.pieces) piece.form = form;
+        Format json(parsed);
+        for (int i = 0; i < 2; ++i) {
+            out.clear();
+            const uint64_t at_first = allocations;
+            json.append(out, one, {});
+            CHECK((i == 0 || allocations == at_first));
+        }
+    }
 }
 
 }  // namespace heirloom::access_log

@@ -25,7 +25,7 @@ struct LogFixture : DirectoryFixture {
     config::AccessLogConfig to(const std::string& path) {
         config::AccessLogConfig config;
         config.path = path;
-        config.format = "%RESPONSE_CODE% %REQ(:PATH)%\n";
+        config.format = {*config::parse_access_log_format("%RESPONSE_CODE% %REQ(:PATH)%\n")};
         return config;
     }
     std::unique_ptr<Logger> logger(const config::AccessLogConfig& config) {
@@ -198,7 +198,7 @@ TEST_CASE_FIXTURE(DirectoryFixture, "what is buffered at the end is written; lat
     auto manager = std::make_unique<AccessLogManager>(registrar, std::chrono::seconds(10));
     config::AccessLogConfig config;
     config.path = path("access.log");
-    config.format = "%RESPONSE_CODE%\n";
+    config.format = {*config::parse_access_log_format("%RESPONSE_CODE%\n")};
     const auto file = *manager->open(config);
     auto log = std::make_unique<Logger>(loop, std::vector{config}, std::vector{file});
     log->log(record());

@@ -117,11 +117,11 @@ TEST_CASE("all fields reach the snapshot: listener and connection manager") {
     CHECK_FALSE(http.allow_absolute_url);
     REQUIRE(http.access_logs.size() == 3);
     CHECK(http.access_logs[0].path == "/var/log/orchard/access.log");
-    CHECK(http.access_logs[0].format == "%PROTOCOL% %RESPONSE_CODE%\n");
+    CHECK(http.access_logs[0].format == LogFormat{*parse_access_log_format("%PROTOCOL% %RESPONSE_CODE%\n")});
     CHECK(http.access_logs[1].sink == AccessLogConfig::Sink::standard_output);
-    CHECK(http.access_logs[1].format == kDefaultAccessLogFormat);
+    CHECK(http.access_logs[1].format == default_access_log_format());
     CHECK(http.access_logs[2].sink == AccessLogConfig::Sink::standard_error);
-    CHECK(http.access_logs[2].format == "%DURATION%\n");
+    CHECK(http.access_logs[2].format == LogFormat{*parse_access_log_format("%DURATION%\n")});
 }
 
 TEST_CASE("all fields reach the snapshot: routes and clusters") {
