@@ -8,35 +8,12 @@ namespace {
 using envoy::config::route::v3::DirectResponseAction;
 using envoy::config::route::v3::Route;
 using envoy::config::route::v3::RouteConfiguration;
-using envoy::config::route::v3::RouteMatch;
 using envoy::config::route::v3::VirtualHost;
 // These two have a struct of the same name.
 using RedirectMessage = envoy::config::route::v3::RedirectAction;
 using RouteMessage = envoy::config::route::v3::RouteAction;
 
 constexpr size_t kMaxDirectResponseBody = 4096;  // Envoy's max_direct_response_body_size_bytes
-
-config::RouteMatch read_match(const RouteMatch& message, const Path& path, Problems& problems) {
-    config::RouteMatch match;
-    switch (message.path_specifier_case()) {
-        case RouteMatch::kPrefix:
-            match.kind = config::RouteMatch::Kind::prefix;
-            match.value = message.prefix();
-            break;
-        case RouteMatch::kPath:
-            match.kind = config::RouteMatch::Kind::path;
-            match.value = message.path();
-            break;
-        case RouteMatch::kConnectMatcher:
-            match.kind = config::RouteMatch::Kind::connect;
-            break;
-        case RouteMatch::PATH_SPECIFIER_NOT_SET:
-            problems.error(path, "one of prefix, path, connect_matcher is required");
-            break;
-    }
-    READ_WRAPPED(message, case_sensitive, match.case_sensitive);
-    return match;
-}
 
 uint16_t not_found_status(RouteMessage::ClusterNotFoundResponseCode code) {
     switch (code) {
@@ -166,7 +143,7 @@ config::RouteConfig read_route(const Route& message, const Path& path, const Tab
     config::RouteConfig route;
     route.name = message.name();
     if (message.has_match()) {
-        route.match = read_match(message.match(), path.field("match"), problems);
+        route.match = read_route_match(message.match(), path.field("match"), problems);
     } else {
         problems.error(path.field("match"), "required");
     }

@@ -9,7 +9,6 @@ namespace {
 
 namespace tls = envoy::extensions::transport_sockets::tls::v3;
 using envoy::config::core::v3::DataSource;
-using envoy::type::matcher::v3::StringMatcher;
 
 constexpr size_t kMaxPemBytes = 8u << 20;
 constexpr size_t kTicketKeyBytes = 80;
@@ -33,40 +32,6 @@ TlsVersion read_version(tls::TlsParameters::TlsProtocol version) {
     }
 }
 
-TextMatcher read_matcher(const StringMatcher& message, const Path& path, Problems& problems) {
-    TextMatcher matcher;
-    matcher.ignore_case = message.ignore_case();
-    const auto set = [&](TextMatcher::Kind kind, const std::string& value, const Path& at) {
-        matcher.kind = kind;
-        matcher.value = value;
-        if (kind != TextMatcher::Kind::exact) require_text(value, at, problems);
-    };
-    switch (message.match_pattern_case()) {
-        case StringMatcher::kExact:
-            set(TextMatcher::Kind::exact, message.exact(), path.field("exact"));
-            break;
-        case StringMatcher::kPrefix:
-            set(TextMatcher::Kind::prefix, message.prefix(), path.field("prefix"));
-            break;
-        case StringMatcher::kSuffix:
-            set(TextMatcher::Kind::suffix, message.suffix(), path.field("suffix"));
-            break;
-        case StringMatcher::kContains:
-            set(TextMatcher::Kind::contains, message.contains(), path.field("contains"));
-            break;
-        case StringMatcher::kSafeRegex:
-            set(TextMatcher::Kind::regex, message.safe_regex().regex(), path.field("safe_regex").field("regex"));
-            if (matcher.ignore_case) {
-                problems.error(path.field("ignore_case"), "ignore_case has no effect for safe_regex.");
-            }
-            break;
-        case StringMatcher::MATCH_PATTERN_NOT_SET:
-            problems.error(path, "one of exact, prefix, suffix, safe_regex, contains is required");
-            break;
-    }
-    return matcher;
-}
-
 SubjectAltNameMatcher read_subject_alt_name(const tls::SubjectAltNameMatcher& message, const Path& path,
                                             Problems& problems) {
     SubjectAltNameMatcher name;
@@ -88,7 +53,7 @@ SubjectAltNameMatcher read_subject_alt_name(const tls::SubjectAltNameMatcher& me
             break;
     }
     if (message.has_matcher()) {
-        name.text = read_matcher(message.matcher(), path.field("matcher"), problems);
+        name.text = read_text_matcher(message.matcher(), path.field("matcher"), problems);
     } else {
         problems.error(path.field("matcher"), "required");
     }

@@ -40,8 +40,15 @@ class FilterChain;
 class Listener;
 }  // namespace envoy::config::listener::v3
 namespace envoy::config::route::v3 {
+class HeaderMatcher;
+class QueryParameterMatcher;
 class RouteConfiguration;
-}
+class RouteMatch;
+}  // namespace envoy::config::route::v3
+namespace envoy::type::matcher::v3 {
+class RegexMatcher;
+class StringMatcher;
+}  // namespace envoy::type::matcher::v3
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
 }
@@ -119,6 +126,21 @@ void read_common_options(const envoy::config::core::v3::HttpProtocolOptions& mes
                          const CommonHttpOptions& target, Problems& problems);
 Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& message, const Path& path,
                                Problems& problems);
+
+// --- read_matchers.cc
+// Compiled, or what RE2 made of it after a problem.
+Regex read_regex(const envoy::type::matcher::v3::RegexMatcher& message, const Path& path, Problems& problems);
+TextMatcher read_text_matcher(const envoy::type::matcher::v3::StringMatcher& message, const Path& path,
+                              Problems& problems);  // its regex is not looked at
+StringMatch read_string_match(const envoy::type::matcher::v3::StringMatcher& message, const Path& path,
+                              Problems& problems);
+HeaderMatch read_header_match(const envoy::config::route::v3::HeaderMatcher& message, const Path& path,
+                              Problems& problems);
+QueryMatch read_query_match(const envoy::config::route::v3::QueryParameterMatcher& message, const Path& path,
+                            Problems& problems);
+
+// --- read_route_match.cc
+RouteMatch read_route_match(const envoy::config::route::v3::RouteMatch& message, const Path& path, Problems& problems);
 
 // --- read_tls.cc
 CertificateConfig read_certificate(const envoy::extensions::transport_sockets::tls::v3::TlsCertificate& message,

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "proxy/config/matchers.h"
+
 namespace heirloom::config {
 
 // A DataSource: its bytes, and the file they came from ("" when inline or from the environment).
@@ -25,13 +27,6 @@ struct CertificateConfig {
     DataText ocsp_staple;  // DER; empty: none
     std::string secret;    // its name; "": it stands where it is used
     std::string where;     // "FILE:LINE:COLUMN: field.path"
-};
-
-// One string matcher; `kind` regex is RE2 and must match the whole text.
-struct TextMatcher {
-    enum class Kind : uint8_t { exact, prefix, suffix, contains, regex } kind = Kind::exact;
-    std::string value;
-    bool ignore_case = false;
 };
 
 struct SubjectAltNameMatcher {

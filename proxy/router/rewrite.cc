@@ -55,8 +55,9 @@ std::string_view host_of(const http::HeaderMap& headers, std::string_view new_sc
 void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, const std::string& rewrite,
                     bool keep_original) {
     const std::string_view path = headers.get(HeaderId::path);
+    const bool whole = match.kind == config::RouteMatch::Kind::regex;
     std::string changed = rewrite;
-    changed += path.substr(std::min(match.value.size(), path.size()));
+    changed += path.substr(std::min(whole ? path.find_first_of("?#") : match.value.size(), path.size()));
     if (keep_original) headers.set(HeaderId::x_envoy_original_path, path);
     headers.set(HeaderId::path, changed);
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/http/message_match.h"
+
 namespace heirloom::router {
 
 namespace {
@@ -26,9 +28,8 @@ bool equal(std::string_view a, std::string_view b, bool case_sensitive) {
 // Longest name a host may have, plus a port; anything longer cannot be in the table but may still match a wildcard.
 constexpr size_t kInlineAuthority = 320;
 
-}  // namespace
-
-bool matches(const config::RouteMatch& match, std::string_view path) {
+bool matches_path(const config::RouteMatch& match, std::string_view path) {
+    const auto without_query = [path] { return path.substr(0, path.find_first_of("?#")); };
     switch (match.kind) {
         case config::RouteMatch::Kind::connect:
             return path.data() == nullptr;
@@ -36,9 +37,34 @@ bool matches(const config::RouteMatch& match, std::string_view path) {
             if (path.size() < match.value.size() || path.empty()) return false;
             return equal(path.substr(0, match.value.size()), match.value, match.case_sensitive);
         case config::RouteMatch::Kind::path:
-            return !path.empty() && equal(path.substr(0, path.find_first_of("?#")), match.value, match.case_sensitive);
+            return !path.empty() && equal(without_query(), match.value, match.case_sensitive);
+        case config::RouteMatch::Kind::path_separated: {
+            const std::string_view own = without_query();
+            const size_t size = match.value.size();
+            if (own.size() < size || (own.size() > size && own[size] != '/')) return false;
+            return equal(own.substr(0, size), match.value, match.case_sensitive);
+        }
+        case config::RouteMatch::Kind::regex:
+            return !path.empty() && config::matches_whole(match.regex, without_query());
     }
     return false;
+}
+
+bool holds(const config::RouteConditions& conditions, const http::HeaderMap& headers) {
+    const auto header_fits = [&](const config::HeaderMatch& match) { return http::matches(match, headers); };
+    const auto query_fits = [path = headers.get(http::HeaderId::path)](const config::QueryMatch& match) {
+        return http::matches(match, path);
+    };
+    return (!conditions.grpc || http::is_grpc(headers)) &&
+           std::all_of(conditions.headers.begin(), conditions.headers.end(), header_fits) &&
+           std::all_of(conditions.query.begin(), conditions.query.end(), query_fits);
+}
+
+}  // namespace
+
+bool matches(const config::RouteMatch& match, const http::HeaderMap& headers) {
+    return matches_path(match, headers.get(http::HeaderId::path)) &&
+           (!match.conditions || holds(*match.conditions, headers));
 }
 
 std::shared_ptr<const RouteTable> RouteTable::compile(
@@ -104,14 +130,14 @@ const RouteTable::Host* RouteTable::find_host(std::string_view authority) const 
     return any_;
 }
 
-RouteMatched RouteTable::find(std::string_view authority, std::string_view path) const {
+RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
     RouteMatched result;
-    const Host* const host = find_host(authority);
+    const Host* const host = find_host(headers.get(http::HeaderId::authority));
     if (!host) return result;
     result.virtual_host = host->config;
     result.index = host->first_route;
     for (const config::RouteConfig& route : host->config->routes) {
-        if (matches(route.match, path)) {
+        if (matches(route.match, headers)) {
             result.route = &route;
             break;
         }

@@ -3,8 +3,7 @@
 // look-up allocates nothing.
 //
 // Virtual host by authority, in lower case and with its port: exact > longest suffix (`*.a.com`) > longest prefix
-// (`a.*`) >
-// `*`. Then the host's routes in order; the first full match wins.
+// (`a.*`) > `*`. Then the host's routes in order; the first full match wins.
 #pragma once
 
 #include <memory>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "proxy/config/snapshot.h"
+#include "proxy/http/headers.h"
 
 namespace heirloom::router {
 
@@ -23,8 +23,8 @@ struct RouteMatched {
     uint32_t index = 0;                                       // of the route, counted over all virtual hosts
 };
 
-// Does `match` take `path` (as in `:path`, query included)? `path` without data: a CONNECT, which has none.
-bool matches(const config::RouteMatch& match, std::string_view path);
+// Does `match` take the request? One without `:path` is a CONNECT.
+bool matches(const config::RouteMatch& match, const http::HeaderMap& headers);
 
 class RouteTable {
   public:
@@ -34,9 +34,8 @@ class RouteTable {
     // Routes of all virtual hosts: what `index` counts.
     uint32_t route_count() const { return route_count_; }
 
-    // The result lives as long as the table. `authority` may be empty, in any case, with a port. `path` as in
-    // matches().
-    RouteMatched find(std::string_view authority, std::string_view path) const;
+    // The result lives as long as the table. `:authority` may be empty, in any case, with a port.
+    RouteMatched find(const http::HeaderMap& headers) const;
 
   private:
     explicit RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config);

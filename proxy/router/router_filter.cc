@@ -50,7 +50,7 @@ RouterFilter::~RouterFilter() = default;
 void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream) {
     headers_ = &headers;
     context_.stats.rq_total.add();
-    const RouteMatched matched = context_.table->find(headers.get(HeaderId::authority), headers.get(HeaderId::path));
+    const RouteMatched matched = context_.table->find(headers);
     http::StreamInfo& info = stream_.info();
     if (matched.virtual_host) info.virtual_host = matched.virtual_host->name;
     const bool connect = !headers.has(HeaderId::path);

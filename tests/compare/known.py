@@ -52,6 +52,11 @@ def details_of_refusals(difference, exchange):
 
 
 @rule
+def header_lines_one_by_one(difference, _):
+    return difference.topic == 'route_matches' and difference.exchange.count("'x: ") == 2
+
+
+@rule
 def m_search(_, exchange):
     return any('M-SEARCH' in line for one in exchange.values() for line in one.heirloom)
 

@@ -2,6 +2,7 @@
 #include "proxy/router/route_table.h"
 
 #include <doctest/doctest.h>
+#include <re2/re2.h>
 
 namespace heirloom::router {
 
@@ -29,13 +30,20 @@ std::shared_ptr<const RouteTable> table_of(std::vector<config::VirtualHostConfig
     return RouteTable::compile(config);
 }
 
+http::HeaderMap request(std::string_view authority, std::string_view path) {
+    http::HeaderMap headers;
+    headers.add_copy(http::HeaderId::authority, authority);
+    headers.add_copy(http::HeaderId::path, path);
+    return headers;
+}
+
 std::string host_for(const RouteTable& table, std::string_view authority) {
-    const RouteMatched found = table.find(authority, "/");
+    const RouteMatched found = table.find(request(authority, "/"));
     return found.virtual_host ? found.virtual_host->name : "-";
 }
 
 std::string route_for(const RouteTable& table, std::string_view path) {
-    const RouteMatched found = table.find("x", path);
+    const RouteMatched found = table.find(request("x", path));
     return found.route ? found.route->name : "-";
 }
 
@@ -63,7 +71,7 @@ TEST_CASE("virtual hosts: exact, longest suffix, longest prefix, everything") {
 TEST_CASE("without a host for everything, an unknown name finds nothing") {
     const auto table = table_of({host("exact", {"a"})});
     CHECK(host_for(*table, "b") == "-");
-    CHECK(table->find("b", "/").route == nullptr);
+    CHECK(table->find(request("b", "/")).route == nullptr);
     CHECK(host_for(*table_of({}), "b") == "-");
 }
 
@@ -88,12 +96,67 @@ TEST_CASE("routes are tried in order; prefix and path, with and without case") {
     CHECK(route_for(*table, "") == "-");
 }
 
+TEST_CASE("a separated prefix ends at a slash; an expression matches the whole path without the query") {
+    RouteMatch regex{RouteMatch::Kind::regex, ""};
+    regex.regex = std::make_shared<const re2::RE2>("/re/\\d+|/b");
+    const auto table = table_of({host(
+        "a", {"*"},
+        {{RouteMatch::Kind::path_separated, "/a", true}, {RouteMatch::Kind::path_separated, "/Soft", false}, regex})});
+    CHECK(route_for(*table, "/a") == "/a");
+    CHECK(route_for(*table, "/a?x") == "/a");
+    CHECK(route_for(*table, "/a/b") == "/a");
+    CHECK(route_for(*table, "/ab") == "-");
+    CHECK(route_for(*table, "/A") == "-");
+    CHECK(route_for(*table, "/sOFT/x") == "/Soft");
+    CHECK(route_for(*table, "/sof") == "-");
+    CHECK(route_for(*table, "/re/12?q=x") == "");
+    CHECK(route_for(*table, "/re/12x") == "-");
+    CHECK(route_for(*table, "/b") == "");
+    CHECK(route_for(*table, "/bc") == "-");
+    CHECK(route_for(*table, "") == "-");
+}
+
+TEST_CASE("a CONNECT is for its matcher only") {
+    http::HeaderMap headers;
+    headers.add_copy(http::HeaderId::authority, "x");
+    RouteMatch regex{RouteMatch::Kind::regex, ""};
+    regex.regex = std::make_shared<const re2::RE2>(".*");
+    CHECK_FALSE(matches(regex, headers));
+    CHECK_FALSE(matches({RouteMatch::Kind::path_separated, "/a"}, headers));
+    CHECK_FALSE(matches({RouteMatch::Kind::prefix, ""}, headers));
+    CHECK(matches({RouteMatch::Kind::connect, ""}, headers));
+}
+
+TEST_CASE("all conditions must hold beside the path") {
+    auto conditions = std::make_shared<config::RouteConditions>();
+    config::HeaderMatch header;
+    header.name = "x-a";
+    config::QueryMatch query;
+    query.name = "q";
+    conditions->headers.push_back(header);
+    conditions->query.push_back(query);
+    conditions->grpc = true;
+    RouteMatch match{RouteMatch::Kind::prefix, "/"};
+    match.conditions = conditions;
+    http::HeaderMap headers = request("x", "/a?q");
+    headers.add_copy(http::HeaderId::content_type, "application/grpc+proto");
+    CHECK_FALSE(matches(match, headers));
+    headers.add_copy("x-a", "");
+    CHECK(matches(match, headers));
+    headers.set(http::HeaderId::path, "/a?p");
+    CHECK_FALSE(matches(match, headers));
+    headers.set(http::HeaderId::path, "/a?p&q=1");
+    CHECK(matches(match, headers));
+    headers.set(http::HeaderId::content_type, "application/grpcx");
+    CHECK_FALSE(matches(match, headers));
+}
+
 TEST_CASE("each route has an index of its own over all hosts") {
     const auto table = table_of({host("a", {"a"}, {{RouteMatch::Kind::path, "/1"}, {RouteMatch::Kind::path, "/2"}}),
                                  host("b", {"b"}, {{RouteMatch::Kind::path, "/1"}})});
     CHECK(table->route_count() == 3);
-    CHECK(table->find("a", "/2").index == 1);
-    CHECK(table->find("b", "/1").index == 2);
+    CHECK(table->find(request("a", "/2")).index == 1);
+    CHECK(table->find(request("b", "/1")).index == 2);
 }
 
 }  // namespace heirloom::router
