@@ -293,6 +293,7 @@ void Server::on_drain(seconds drain_time, bool immediate) {
     set_phase(Phase::draining, shm::GenerationState::draining);
     hide(stats_, runtime_stats_);
     tls_->hide();
+    clusters_->retire();
     listener_stats_.total_listeners_active.set(0);
     listener_stats_.workers_started.set(0);
     drain_.start(loop_.now(), drain_time.count() > 0 ? drain_time : options_.drain_time,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/config/health_config.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -11,6 +12,7 @@ using envoy::config::cluster::v3::Cluster;
 using envoy::config::core::v3::HealthStatus;
 using envoy::config::core::v3::RoutingPriority;
 using envoy::config::core::v3::UpstreamHttpProtocolOptions;
+using envoy::config::endpoint::v3::Endpoint;
 using envoy::config::endpoint::v3::LbEndpoint;
 using envoy::config::endpoint::v3::LocalityLbEndpoints;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
@@ -165,6 +167,17 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
     }
 }
 
+std::shared_ptr<const EndpointCheckConfig> read_endpoint_check(const Endpoint::HealthCheckConfig& message,
+                                                               const Path& path, Problems& problems) {
+    auto check = std::make_shared<EndpointCheckConfig>();
+    check->disabled = message.disable_active_health_check();
+    check->hostname = message.hostname();
+    check_header_value(check->hostname, path.field("hostname"), problems);
+    if (message.port_value() > 65535) problems.error(path.field("port_value"), "must be at most 65535");
+    check->port = static_cast<uint16_t>(message.port_value());
+    return check;
+}
+
 void read_endpoints(const LocalityLbEndpoints& message, const Path& path, ClusterConfig& config, Problems& problems) {
     const bool by_dns = config.type == ClusterConfig::Type::strict_dns;
     if (message.priority() > kMaxPriority) problems.error(path.field("priority"), "must be at most 128");
@@ -178,6 +191,10 @@ void read_endpoints(const LocalityLbEndpoints& message, const Path& path, Cluste
         check_header_value(read.hostname, at.field("endpoint").field("hostname"), problems);
         read.status = read_host_status(endpoint.health_status());
         read.priority = message.priority();
+        if (endpoint.endpoint().has_health_check_config()) {
+            read.check = read_endpoint_check(endpoint.endpoint().health_check_config(),
+                                             at.field("endpoint").field("health_check_config"), problems);
+        }
         read.region = message.locality().region();
         read.zone = message.locality().zone();
         read.sub_zone = message.locality().sub_zone();
@@ -211,6 +228,11 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     if (config.per_connection_buffer_limit_bytes == 0)
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     read_panic_threshold(message.common_lb_config(), path.field("common_lb_config"), config, problems);
+    if (message.health_checks_size() > 0) {
+        config.health_check = read_health_check(message.health_checks(0), path.item("health_checks", 0), problems);
+    }
+    if (message.health_checks_size() > 1)
+        problems.error(path.item("health_checks", 1), "Multiple health checks not supported");
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
     if (message.has_transport_socket()) {
         read_upstream_socket(message.transport_socket(), path.field("transport_socket"), config, context);

@@ -20,6 +20,7 @@ namespace envoy::config::core::v3 {
 class Address;
 class CidrRange;
 class DataSource;
+class HealthCheck;
 class Http2ProtocolOptions;
 class HttpProtocolOptions;
 class SocketAddress;
@@ -178,6 +179,10 @@ FilterChainConfig read_filter_chain(const envoy::config::listener::v3::FilterCha
                                     ReadContext& context);
 // That no two can match the same connection equally well. `path`: of the list.
 void check_filter_chains(const std::vector<FilterChainConfig>& chains, const Path& path, Problems& problems);
+
+// --- read_health_check.cc
+std::shared_ptr<const HealthCheckConfig> read_health_check(const envoy::config::core::v3::HealthCheck& message,
+                                                           const Path& path, Problems& problems);
 
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(

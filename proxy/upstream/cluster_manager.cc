@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "proxy/upstream/cluster.h"
+#include "proxy/upstream/cluster_checks.h"
 #include "proxy/upstream/cluster_hosts.h"
 #include "proxy/upstream/dns_cluster.h"
 #include "proxy/upstream/dns_resolver.h"
@@ -112,6 +113,7 @@ class Manager final : public ClusterManager {
             hosts_.push_back(std::make_unique<ClusterHosts>(
                 shared_->clusters.back()->stats,
                 [this, i](std::shared_ptr<const HostSet> hosts) { publish(i, std::move(hosts)); }));
+            checks_.push_back(config.health_check ? make_checks(loop, registrar, i, name) : nullptr);
             stats_.cluster_added.add();
         }
         stats_.warming_clusters.set(configs.size());
@@ -144,6 +146,15 @@ class Manager final : public ClusterManager {
         return result;
     }
 
+    void retire() override {
+        for (uint32_t i = 0; i < hosts_.size(); ++i) {
+            if (checks_[i]) checks_[i]->stop();
+            hosts_[i]->hide();
+        }
+        stats_.active_clusters.set(0);
+        stats_.warming_clusters.set(0);
+    }
+
     void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) override {
         const auto found = shared_->index_of.find(cluster);
         if (found == shared_->index_of.end()) return;
@@ -161,18 +172,35 @@ class Manager final : public ClusterManager {
                 for (const config::EndpointConfig& endpoint : cluster.config.endpoints) {
                     if (endpoint.address) list.push_back(make_endpoint(endpoint, *endpoint.address));
                 }
-                hosts_[index]->set_endpoints(std::move(list));
-                settled();
+                take_endpoints(index, std::move(list));
+                resolved(index);
                 return;
             }
             case config::ClusterConfig::Type::strict_dns:
                 dns_.push_back(std::make_unique<DnsCluster>(
                     loop, resolver_, cluster.config, cluster.stats,
-                    [this, index](EndpointList list) { hosts_[index]->set_endpoints(std::move(list)); },
-                    [this] { settled(); }));
+                    [this, index](EndpointList list) { take_endpoints(index, std::move(list)); },
+                    [this, index] { resolved(index); }));
                 dns_.back()->start();
                 return;
         }
+    }
+
+    std::unique_ptr<ClusterChecks> make_checks(network::EventLoop& loop, stats::Registrar& registrar, uint32_t index,
+                                               const std::string& stat_name) {
+        return std::make_unique<ClusterChecks>(loop, *shared_->clusters[index], *hosts_[index],
+                                               make_health_check_stats(registrar, stat_name),
+                                               [this, index] { return shared_->tls[index]; });
+    }
+
+    void take_endpoints(uint32_t index, EndpointList list) {
+        hosts_[index]->set_endpoints(std::move(list), checks_[index] ? ClusterChecks::kInitial : HealthFlags{0});
+        if (checks_[index]) checks_[index]->follow();
+    }
+
+    void resolved(uint32_t index) {
+        if (!checks_[index]) return settled();
+        checks_[index]->on_first_round([this] { settled(); });
     }
 
     void settled() {
@@ -190,7 +218,8 @@ class Manager final : public ClusterManager {
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     ClusterManagerStats stats_;
     DnsResolver resolver_;
-    std::vector<std::unique_ptr<ClusterHosts>> hosts_;  // by index of the cluster
+    std::vector<std::unique_ptr<ClusterHosts>> hosts_;    // by index of the cluster
+    std::vector<std::unique_ptr<ClusterChecks>> checks_;  // likewise; null: none
     std::vector<std::unique_ptr<DnsCluster>> dns_;
     std::function<void()> initialized_;
     size_t warming_ = 0;

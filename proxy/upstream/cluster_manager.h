@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clusters as they run. The main thread owns the truth (ClusterManager: endpoints, DNS); each worker has its own view
-// (WorkerClusters: endpoint list, load balancer, pools) that the main thread updates by post. Nothing is shared but
-// immutable lists of endpoints and their health.
+// Clusters as they run. The main thread owns the truth (ClusterManager: endpoints and their health, DNS, checks); each
+// worker has its own view (WorkerClusters: endpoint list, load balancer, pools) that the main thread updates by post.
+// Nothing is shared but immutable lists of endpoints and their health.
 #pragma once
 
 #include <functional>
@@ -75,12 +75,16 @@ class ClusterManager {
                                                   std::shared_ptr<const config::Snapshot> snapshot,
                                                   stats::Registrar& registrar);
     virtual ~ClusterManager() = default;
-    // `done` once, when each cluster had its first resolution (success or failure); maybe at once.
+    // `done` once, when each cluster had its first resolution (success or failure) and each of its endpoints its first
+    // health check; maybe at once.
     virtual void on_initialized(std::function<void()> done) = 0;
     // Called on the worker's thread (after initialisation). `worker` counts from 0. The result is destroyed on that
     // thread before its loop, and may outlive the manager.
     virtual std::unique_ptr<WorkerClusters> make_worker(network::EventLoop& loop, uint32_t worker) = 0;
     virtual std::vector<ClusterStatus> status() const = 0;  // main thread
+    // Main thread. The generation drains: no more health checks, the health of each endpoint stays as it is. What only
+    // the live generation shows becomes 0.
+    virtual void retire() = 0;
     // Main thread. What new connections of `cluster` speak TLS with; those that are open keep what they began with.
     virtual void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) = 0;
 };

@@ -10,8 +10,9 @@ namespace heirloom::upstream {
 std::shared_ptr<const Endpoint> make_endpoint(const config::EndpointConfig& config, const shm::SocketAddress& address) {
     // The DNS name the address came from is its host name, as in Envoy.
     const std::string& hostname = config.hostname.empty() && !config.address ? config.host : config.hostname;
-    return std::make_shared<const Endpoint>(EndpointIdentity{
-        address, hostname, config.weight, config.region, config.zone, config.sub_zone, config.priority, config.status});
+    return std::make_shared<const Endpoint>(EndpointIdentity{address, hostname, config.weight, config.region,
+                                                             config.zone, config.sub_zone, config.priority,
+                                                             config.status, config.check});
 }
 
 DnsCluster::Target::Target(DnsCluster& in, const config::EndpointConfig& with)

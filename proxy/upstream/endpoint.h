@@ -60,7 +60,8 @@ struct EndpointIdentity {
     uint32_t weight = 1;
     std::string region, zone, sub_zone;
     uint32_t priority = 0;
-    config::HostStatus status = config::HostStatus::healthy;  // as configured
+    config::HostStatus status = config::HostStatus::healthy;   // as configured
+    std::shared_ptr<const config::EndpointCheckConfig> check;  // likewise; null: as the cluster's
 };
 
 class Endpoint {

@@ -2,6 +2,7 @@
 // What of a cluster decides which endpoint a request gets.
 #include <doctest/doctest.h>
 
+#include "proxy/config/health_config.h"
 #include "tests/unit/config/load_text.h"
 
 namespace heirloom::config {
@@ -14,6 +15,17 @@ std::string with_cluster(const std::string& fields) {
 }
 
 constexpr const char* kEndpoint = "{endpoint: {address: {socket_address: {address: 10.0.0.1, port_value: 80}}}";
+
+// The first and only cluster.
+const ClusterConfig& first_of(const Result<std::shared_ptr<const Snapshot>>& snapshot) {
+    REQUIRE(snapshot.ok());
+    return (*snapshot)->clusters.at(0);
+}
+
+std::string with_check(const std::string& fields) {
+    return with_cluster("health_checks: [{timeout: 1s, interval: 2s, unhealthy_threshold: 3, healthy_threshold: 4, " +
+                        fields + "}]");
+}
 
 }  // namespace
 
@@ -37,6 +49,74 @@ TEST_CASE("health, priority and panic of endpoints reach the snapshot") {
     CHECK(cluster.endpoints[3].status == HostStatus::degraded);
     CHECK(cluster.endpoints[3].priority == 3);
     CHECK(cluster.endpoints[4].status == HostStatus::healthy);
+}
+
+TEST_CASE("a health check reaches the snapshot, with Envoy's defaults") {
+    using std::chrono::milliseconds;
+    const auto snapshot = load(with_check("http_health_check: {path: /hc}"));
+    const HealthCheckConfig& plain = *first_of(snapshot).health_check;
+    CHECK(plain.timeout == milliseconds(1000));
+    CHECK(plain.interval == milliseconds(2000));
+    CHECK(plain.unhealthy_threshold == 3);
+    CHECK(plain.healthy_threshold == 4);
+    CHECK(plain.no_traffic_interval == milliseconds(60000));
+    CHECK(plain.no_traffic_healthy_interval == milliseconds(60000));
+    CHECK(plain.unhealthy_interval == milliseconds(2000));
+    CHECK(plain.unhealthy_edge_interval == milliseconds(2000));
+    CHECK(plain.healthy_edge_interval == milliseconds(2000));
+    CHECK(plain.reuse_connection);
+    const auto& http = std::get<HttpCheckConfig>(plain.kind);
+    CHECK(http.method == "GET");
+    CHECK(http.expected.empty());
+}
+
+TEST_CASE("all fields of health checks reach the snapshot") {
+    using std::chrono::milliseconds;
+    const auto snapshot = load(with_check(
+        "initial_jitter: 0.1s, interval_jitter: 0.2s, interval_jitter_percent: 7, reuse_connection: false, "
+        "no_traffic_interval: 3s, unhealthy_interval: 4s, healthy_edge_interval: 5s, http_health_check: {path: /hc, "
+        "host: h, method: HEAD, codec_client_type: HTTP2, expected_statuses: [{start: 200, end: 205}], "
+        "retriable_statuses: {start: 500, end: 600}}"));
+    const HealthCheckConfig& check = *first_of(snapshot).health_check;
+    CHECK(check.initial_jitter == milliseconds(100));
+    CHECK(check.interval_jitter == milliseconds(200));
+    CHECK(check.interval_jitter_percent == 7);
+    CHECK_FALSE(check.reuse_connection);
+    CHECK(check.no_traffic_healthy_interval == milliseconds(3000));
+    CHECK(check.unhealthy_edge_interval == milliseconds(4000));
+    CHECK(check.healthy_edge_interval == milliseconds(5000));
+    const auto& http = std::get<HttpCheckConfig>(check.kind);
+    CHECK(http.host == "h");
+    CHECK(http.method == "HEAD");
+    CHECK(http.http2);
+    CHECK(http.expected.at(0).last == 204);
+    CHECK(http.retriable.at(0).first == 500);
+    const auto tcp =
+        load(with_check("tcp_health_check: {send: {text: '5049'}, receive: [{text: 4f4B}, {binary: AAE=}]}"));
+    const auto& bytes = std::get<TcpCheckConfig>(first_of(tcp).health_check->kind);
+    CHECK(bytes.send == "PI");
+    CHECK(bytes.receive == std::vector<std::string>{"OK", std::string("\0\1", 2)});
+    const auto grpc = load(with_check("grpc_health_check: {service_name: s, authority: a}"));
+    CHECK(std::get<GrpcCheckConfig>(first_of(grpc).health_check->kind).service_name == "s");
+}
+
+TEST_CASE("health checks that cannot be are told") {
+    const std::string at = "static_resources.clusters[0].health_checks[0]";
+    CHECK(errors_of(with_cluster("health_checks: [{tcp_health_check: {}}]")) ==
+          at + ".timeout: required\n" + at + ".interval: required\n" + at + ".unhealthy_threshold: required\n" + at +
+              ".healthy_threshold: required");
+    CHECK(errors_of(with_check("unhealthy_interval: 0s")) ==
+          at + ": one of http_health_check, tcp_health_check, grpc_health_check is required\n" + at +
+              ".unhealthy_interval: must be more than 0");
+    CHECK(errors_of(with_check("http_health_check: {expected_statuses: [{start: 200, end: 200}]}")) ==
+          at + ".http_health_check.path: required, and must not be empty\n" + at +
+              ".http_health_check.expected_statuses[0]: Invalid http status range: expecting start >= 100, end <= 600 "
+              "and start < end");
+    CHECK(errors_of(with_check("tcp_health_check: {send: {text: abc}}")) ==
+          at + ".tcp_health_check.send.text: must be bytes in hexadecimal");
+    CHECK(errors_of(with_check("http_health_check: {path: /, method: CONNECT}")).find("method") != std::string::npos);
+    CHECK(errors_of(with_cluster("ignore_health_on_host_removal: true")).find("ignore_health_on_host_removal") !=
+          std::string::npos);
 }
 
 TEST_CASE("what cannot be is told") {

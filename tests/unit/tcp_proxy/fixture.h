@@ -99,7 +99,7 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
         upstream::EndpointList list;
         for (const auto& endpoint : one.config.endpoints) {
             list.push_back(std::make_shared<const upstream::Endpoint>(
-                upstream::EndpointIdentity{*endpoint.address, endpoint.hostname, 1, "", "", ""}));
+                upstream::EndpointIdentity{*endpoint.address, endpoint.hostname, 1, "", "", "", 0, {}, {}}));
         }
         one.view = std::make_unique<upstream::WorkerClusterView>(*loop, *one.cluster, 0,
                                                                  upstream::make_host_set(std::move(list)));

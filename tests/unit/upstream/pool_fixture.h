@@ -79,7 +79,8 @@ struct PoolFixture : LoopFixture {
     static std::shared_ptr<const HostSet> list_of(const config::ClusterConfig& config) {
         EndpointList list;
         for (const auto& endpoint : config.endpoints)
-            list.push_back(std::make_shared<const Endpoint>(EndpointIdentity{*endpoint.address, "", 1, "", "", ""}));
+            list.push_back(
+                std::make_shared<const Endpoint>(EndpointIdentity{*endpoint.address, "", 1, "", "", "", 0, {}, {}}));
         return make_host_set(std::move(list));
     }
     uint64_t stat(const std::string& name) { return counter("cluster.up." + name); }
