@@ -92,6 +92,7 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
         claim_address(listener.address, "listener '" + listener.configured_name + "'", at.field("address"), owners,
                       problems);
     }
+    for (ClusterConfig& cluster : snapshot.clusters) cluster.retried = context.retries;
 }
 
 }  // namespace heirloom::config

@@ -85,6 +85,8 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     action.cluster_not_found_status = not_found_status(message.cluster_not_found_response_code());
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
+    if (message.has_retry_policy())
+        action.retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
     action.connect = read_connect(message, path, problems);
     READ_DURATION(message, max_grpc_timeout, path, problems, action.max_grpc_timeout);
@@ -186,8 +188,17 @@ VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path
         }
         host.domains.push_back(domain);
     }
+    host.attempt_count_in_request = message.include_request_attempt_count();
+    host.attempt_count_in_response = message.include_attempt_count_in_response();
+    std::shared_ptr<const RetryPolicyConfig> retry;
+    if (message.has_retry_policy())
+        retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
     for (int i = 0; i < message.routes_size(); ++i) {
         host.routes.push_back(read_route(message.routes(i), path.item("routes", static_cast<size_t>(i)), table));
+        std::optional<ForwardAction>& forward = host.routes.back().forward;
+        if (!forward) continue;
+        if (!forward->retry) forward->retry = retry;  // a route's own stands for all of the virtual host's
+        if (forward->retry) table.context.retries = true;
     }
     return host;
 }

@@ -43,6 +43,7 @@ class Listener;
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
 class QueryParameterMatcher;
+class RetryPolicy;
 class RouteConfiguration;
 class RouteMatch;
 }  // namespace envoy::config::route::v3
@@ -71,6 +72,7 @@ namespace heirloom::config {
 struct ReadContext {
     Problems& problems;
     std::set<std::string, std::less<>> clusters;  // all names
+    bool retries = false;                         // a route has a retry policy
     bool clusters_known = true;                   // false: a cluster could not be read; do not call others unknown
     SecretFile secrets{};                         // static_resources.secrets
     bool secrets_known = true;                    // likewise
@@ -196,6 +198,8 @@ LogFormat read_log_format(const envoy::config::core::v3::SubstitutionFormatStrin
 
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems);
+std::shared_ptr<const RetryPolicyConfig> read_retry_policy(const envoy::config::route::v3::RetryPolicy& message,
+                                                           const Path& path, Problems& problems);
 RouteTableConfig read_route_table(const envoy::config::route::v3::RouteConfiguration& message, const Path& path,
                                   ReadContext& context);
 std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(

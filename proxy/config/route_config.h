@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The route table of a connection manager as plain structs; part of the snapshot. Expressions are compiled here, so that
-// all workers share them and a request compiles nothing.
+// The route table of a connection manager as plain structs; part of the snapshot. Expressions are compiled here, so
+// that all workers share them and a request compiles nothing.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/config/matchers.h"
+#include "proxy/config/retry_config.h"
 
 namespace heirloom::config {
 
@@ -78,6 +79,7 @@ struct ForwardAction {
     Milliseconds max_grpc_timeout_offset{0};
     std::optional<Milliseconds> max_stream_duration;      // replaces the connection manager's; 0: none
     std::shared_ptr<const HashPolicyConfig> hash_policy;  // null: none
+    std::shared_ptr<const RetryPolicyConfig> retry;       // null: none
 };
 
 struct RouteConfig {
@@ -93,6 +95,7 @@ struct VirtualHostConfig {
     std::string name;
     std::vector<std::string> domains;  // as configured: "a.com", "*.a.com", "a.*", "*"
     std::vector<RouteConfig> routes;
+    bool attempt_count_in_request = false, attempt_count_in_response = false;  // x-envoy-attempt-count
 };
 
 struct RouteTableConfig {

@@ -204,6 +204,7 @@ struct ClusterConfig {
     uint32_t high_max_connections = 1024, high_max_pending_requests = 1024, high_max_requests = 1024,
              high_max_retries = 3;
     std::vector<EndpointConfig> endpoints;
+    bool retried = false;  // some route has a retry policy
 };
 
 // --- admin, node, whole

@@ -2,7 +2,6 @@
 #include "proxy/router/rewrite.h"
 
 #include <algorithm>
-#include <array>
 
 namespace heirloom::router {
 
@@ -10,24 +9,7 @@ using http::HeaderId;
 
 namespace {
 
-constexpr std::string_view kOurPrefix = "x-envoy-";
 constexpr std::string_view kOriginalHost = "x-envoy-original-host";
-
-// Orders to the router itself; it obeys none of them from outside and forwards none.
-constexpr std::array<std::string_view, 12> kConsumed = {
-    "hedge-on-per-try-timeout",
-    "max-retries",
-    "retriable-header-names",
-    "retriable-status-codes",
-    "retry-grpc-on",
-    "retry-on",
-    "upstream-alt-stat-name",
-    "upstream-rq-per-try-timeout-ms",
-    "upstream-rq-per-try-idle-timeout-ms",
-    "upstream-rq-timeout-alt-response",
-    "upstream-rq-timeout-ms",
-    "upstream-stream-duration-ms",
-};
 
 // The request's host without its port where the new address must not carry it (Envoy's rule).
 std::string_view host_of(const http::HeaderMap& headers, std::string_view new_scheme, bool new_port) {
@@ -63,11 +45,6 @@ void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, c
 }
 
 void rewrite_request(http::HeaderMap& headers, const config::RouteConfig& route, bool suppress_envoy_headers) {
-    for (http::HeaderField& field : headers.fields()) {
-        if (field.id != HeaderId::other || field.removed || !field.name.starts_with(kOurPrefix)) continue;
-        const std::string_view rest = field.name.substr(kOurPrefix.size());
-        if (std::find(kConsumed.begin(), kConsumed.end(), rest) != kConsumed.end()) field.removed = true;
-    }
     const config::ForwardAction& action = *route.forward;
     if (action.prefix_rewrite) rewrite_prefix(headers, route.match, *action.prefix_rewrite, !suppress_envoy_headers);
     if (action.host_rewrite) {

@@ -14,7 +14,7 @@ namespace heirloom::router {
 void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, const std::string& rewrite,
                     bool keep_original);
 
-// Host and path as the route says; removes the x-envoy-* fields that were meant for this router.
+// Host and path as the route says.
 void rewrite_request(http::HeaderMap& headers, const config::RouteConfig& route, bool suppress_envoy_headers);
 
 // The `location` of a redirect, from the (already rewritten) request. With an empty action: the request's own address.

@@ -40,7 +40,7 @@ void set_number(http::HeaderMap& headers, HeaderId id, int64_t value) {
 }  // namespace
 
 RouterFilter::RouterFilter(RouterContext& context, http::DownstreamStream& stream)
-    : context_(context), stream_(stream), route_timer_(&on_route_timeout, this) {}
+    : context_(context), stream_(stream), route_timer_(&on_route_timeout, this), retry_timer_(&on_retry_timer, this) {}
 
 RouterFilter::~RouterFilter() = default;
 
@@ -52,7 +52,8 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     context_.stats.rq_total.add();
     const RouteMatched matched = context_.table->find(headers);
     http::StreamInfo& info = stream_.info();
-    if (matched.virtual_host) info.virtual_host = matched.virtual_host->name;
+    virtual_host_ = matched.virtual_host;
+    if (virtual_host_) info.virtual_host = virtual_host_->name;
     const bool connect = !headers.has(HeaderId::path);
     if (connect || headers.has(HeaderId::upgrade)) {
         // A CONNECT that no route takes is not found rather than forbidden.
@@ -70,8 +71,11 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     info.route_name = matched.route->name;
     if (!matched.route->forward) return answer_here(*matched.route);
     action_ = &*matched.route->forward;
+    const EnvoyOrders orders = take_envoy_orders(headers);
     rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
-    route_timeout_ = route_timeout(headers, *action_);
+    route_timeout_ = orders.timeout.value_or(route_timeout(headers, *action_));
+    timeout_is_204_ = orders.timeout_is_204;
+    retry_.begin(action_->retry.get(), orders, route_timeout_);
     const milliseconds otherwise = context_.config->max_stream_duration;
     if (action_->grpc_timeout_max || action_->max_stream_duration || otherwise.count() > 0)
         stream_.set_max_duration(limit_stream(headers, *action_, otherwise));
@@ -163,11 +167,9 @@ void RouterFilter::start_attempt(bool fresh) {
     info.upstream_attempts = attempt_;
     info.upstream_host = &endpoint_.endpoint().address();
     info.upstream_host_name = endpoint_.endpoint().hostname();
-    if (route_timeout_.count() > 0) {
-        // Of a repetition: what is left.
-        const milliseconds used = request_complete_ ? since_request() : milliseconds(0);
-        tell_timeout(*headers_, *action_, route_timeout_ - used, !context_.config->suppress_envoy_headers);
-    }
+    if (const milliseconds limit = time_for_attempt(); limit.count() > 0)
+        tell_timeout(*headers_, *action_, limit, !context_.config->suppress_envoy_headers);
+    if (virtual_host_->attempt_count_in_request) set_number(*headers_, HeaderId::x_envoy_attempt_count, attempt_);
     upstream::StreamNeeds needs{fresh, *info.protocol, headers_};
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
         needs.source = stream_.client_address();
@@ -176,7 +178,7 @@ void RouterFilter::start_attempt(bool fresh) {
     const upstream::Acquired acquired = tunnel_ == Tunnel::connect && action_->connect
                                             ? acquire_raw(needs)
                                             : cluster_->acquire(endpoint_, *this, *this, needs);
-    if (acquired.failure) return fail(*acquired.failure, {});
+    if (acquired.failure) return attempt_failed(*acquired.failure, {});
     ticket_ = acquired.ticket;
     if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);
 }
@@ -200,12 +202,13 @@ void RouterFilter::on_pool_ready(http::RequestEncoder& encoder, upstream::Upstre
 
 void RouterFilter::on_pool_failure(StreamReset reason, std::string_view transport_failure) {
     ticket_ = nullptr;
-    fail(reason, transport_failure);
+    attempt_failed(reason, transport_failure);
 }
 
 void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) {
     encoder_ = &encoder;
     transport_ = &transport;
+    if (request_complete_) arm_per_try_timer();
     stream_.info().upstream_local = transport.local_address();
     stream_.info().set_upstream_connection(transport.protocol(), transport.tls());
     const bool tunnel = tunnel_ != Tunnel::none;
@@ -237,7 +240,7 @@ void RouterFilter::send_held_body() {
 
 void RouterFilter::on_request_body(network::Buffer& data, bool end_stream) {
     if (end_stream) complete_request();
-    if (done_ || tunnel_ == Tunnel::refused || (!encoder_ && !ticket_)) {
+    if (done_ || tunnel_ == Tunnel::refused || (!encoder_ && !ticket_ && !waiting_)) {
         data.clear();  // answered already
     } else if (!encoder_ || tunnel_ == Tunnel::upgrade || tunnel_ == Tunnel::connect) {
         held_.move_from(data);
@@ -272,14 +275,7 @@ void RouterFilter::complete_request() {
     request_complete_at_ = stream_.loop().now();
     // For a tunnel it runs from the head on, until it is open.
     if (action_ && !done_ && tunnel_ != Tunnel::open && !route_timer_.armed()) arm_route_timer();
-}
-
-void RouterFilter::arm_route_timer() {
-    if (route_timeout_.count() > 0) route_timer_.arm(stream_.loop().timers(), route_timeout_);
-}
-
-milliseconds RouterFilter::since_request() const {
-    return std::chrono::duration_cast<milliseconds>(stream_.loop().now() - request_complete_at_);
+    if (encoder_) arm_per_try_timer();
 }
 
 void RouterFilter::on_request_flow_high() {
@@ -303,11 +299,13 @@ void RouterFilter::on_interim(uint16_t, http::HeaderMap&) {}
 
 void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream) {
     http::StreamInfo& info = stream_.info();
+    const uint16_t status = read_status(headers);
+    if (retry_response(status, headers, end_stream)) return;
     response_started_ = true;
+    retry_timer_.cancel();
     replay_.clear();
     info.upstream_response_start = stream_.loop().now();
     info.response_code_details = "via_upstream";
-    const uint16_t status = read_status(headers);
     count_response(status);
     if (retrying_) {
         cluster_->stats().upstream_rq_retry_success.add();
@@ -315,6 +313,7 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     }
     if (request_complete_ && !context_.config->suppress_envoy_headers)
         set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
+    if (virtual_host_->attempt_count_in_response) set_number(headers, HeaderId::x_envoy_attempt_count, attempt_);
     const bool opens = opens_tunnel(status);
     if (opens) {
         tunnel_ = Tunnel::open;
@@ -360,8 +359,14 @@ void RouterFilter::finish_response() {
 
 void RouterFilter::on_stream_reset(StreamReset reason) {
     if (reason == StreamReset::remote) cluster_->stats().upstream_rq_rx_reset.add();
-    if (may_repeat(reason) && repeat(reason)) return;
-    fail(reason, {});
+    attempt_failed(reason, {});
+}
+
+void RouterFilter::attempt_failed(StreamReset reason, std::string_view transport_failure) {
+    const bool sent = transport_ && !transport_->nothing_sent();
+    const bool by_policy = reason != StreamReset::unprocessed && retry_.wants(reason, sent);
+    if (by_policy ? retry_failure(reason, sent) : may_repeat(reason) && repeat(reason)) return;
+    fail(reason, transport_failure);
 }
 
 // The encoder is dead. It is still ours only in a tunnel whose upstream has ended: with our end just now, or because it
@@ -396,29 +401,20 @@ void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) 
     reply(status, failure_body(reason, attempt_ > 1), info.details_storage, &add);
 }
 
-void RouterFilter::on_route_timeout(void* self) {
-    auto& router = *static_cast<RouterFilter*>(self);
-    router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
-    if (router.cluster_) router.cluster_->stats().upstream_rq_timeout.add();
-    if (router.endpoint_) router.endpoint_.numbers().rq_timeout.add();
-    if (router.response_started_) {
-        router.context_.stats.rq_reset_after_downstream_response_started.add();
-        router.stream_.info().response_code_details = "response_timeout";
-        router.stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
-        return;
-    }
-    router.count_response(504);
-    router.abandon_upstream();
-    router.release_request_flow();
-    router.reply(504, "upstream request timeout", "response_timeout");
-}
-
 void RouterFilter::reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add) {
     done_ = true;
-    route_timer_.cancel();
+    stop_timers();
     end_retry();
     held_.clear();
     if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
+    http::HeaderMap counted;
+    if (attempt_ > 0 && virtual_host_->attempt_count_in_response) {
+        if (add) {
+            for (const http::HeaderField& field : add->fields()) counted.add_copy(field.name, field.value);
+        }
+        set_number(counted, HeaderId::x_envoy_attempt_count, attempt_);
+        add = &counted;
+    }
     stream_.send_local_reply(status, body, details, add);
 }
 
@@ -455,7 +451,7 @@ void RouterFilter::release_request_flow() {
 
 void RouterFilter::on_destroy() {
     done_ = true;
-    route_timer_.cancel();
+    stop_timers();
     end_retry();
     abandon_upstream();
 }

@@ -10,9 +10,13 @@
 // ends by itself and the route timeout, which ran for the handshake, does not apply. A CONNECT may end here instead
 // (connect_config): the upstream is then a raw connection that has accepted it as soon as it is there (raw_upstream.h).
 //
-// Without being configured a request is repeated where only this proxy can know that it is safe, if what was sent of
-// the body is still at hand (the listener's per_connection_buffer_limit_bytes, at most 1 MiB: references to the blocks
-// that pass through, no copies), and but for the second kind on a fresh connection:
+// A retry policy (retry_state.h) tries again what has failed, or was answered by what it names, after a wait; the body
+// is kept meanwhile as below. A body that outgrows that limit ends the retries: retry_or_shadow_abandoned.
+//
+// Where no policy covers the case (the third kind: whatever it says) a request is repeated where only this proxy can
+// know that it is safe, if what was sent of the body is still at hand (the listener's
+// per_connection_buffer_limit_bytes, at most 1 MiB: references to the blocks that pass through, no copies), and but for
+// the second kind on a fresh connection:
 //   - once, when a connection from the pool was closed by the upstream before it answered anything (typically its idle
 //     timeout, at the moment of our request), and the method is idempotent (RFC 9110 9.2.2) or nothing had reached the
 //     socket
@@ -24,10 +28,13 @@
 #pragma once
 
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "proxy/http/stream.h"
 #include "proxy/network/timer_wheel.h"
+#include "proxy/router/envoy_orders.h"
+#include "proxy/router/retry_state.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
 #include "proxy/upstream/cluster_manager.h"
@@ -41,7 +48,8 @@ struct RouterContext {
     std::shared_ptr<const RouteTable> table;
     RouterStats stats;
     upstream::WorkerClusters& clusters;
-    std::vector<upstream::WorkerCluster*> cluster_of_route;  // found at first use; clusters stay
+    std::vector<upstream::WorkerCluster*> cluster_of_route{};  // found at first use; clusters stay
+    std::minstd_rand wait_random{std::random_device{}()};      // spreads retries
 };
 
 class RouterFilter final : public http::StreamHandler,
@@ -86,8 +94,20 @@ class RouterFilter final : public http::StreamHandler,
     void complete_request();
     bool may_repeat(http::StreamReset reason) const;
     bool repeat(http::StreamReset reason);
+    void hold_again();
     void end_retry();
+    // router_retry.cc
+    bool retry_response(uint16_t status, const http::HeaderMap& headers, bool end_stream);
+    bool retry_failure(http::StreamReset reason, bool sent);
+    bool schedule_retry();
+    void arm_per_try_timer();
+    void end_try_in_time();
+    void time_out(std::string_view details);
+    void stop_timers();
+    std::chrono::milliseconds time_for_attempt() const;
+    static void on_retry_timer(void* self);
     void finish_response();
+    void attempt_failed(http::StreamReset reason, std::string_view transport_failure);
     void fail(http::StreamReset reason, std::string_view transport_failure);
     void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add = nullptr);
     void leave_upstream();    // it has ended
@@ -113,6 +133,9 @@ class RouterFilter final : public http::StreamHandler,
     size_t replay_memory_ = 0;                          // of its blocks
     std::chrono::milliseconds route_timeout_{0};
     network::Timer route_timer_;
+    RetryState retry_;
+    network::Timer retry_timer_;  // waiting_: for the next attempt; else per_try_timeout of the one that runs
+    const config::VirtualHostConfig* virtual_host_ = nullptr;
     std::chrono::steady_clock::time_point request_complete_at_;
     uint32_t attempt_ = 0;
     uint32_t request_pauses_ = 0;
@@ -121,6 +144,9 @@ class RouterFilter final : public http::StreamHandler,
     bool response_started_ = false;
     bool replayable_ = true;  // replay_ holds all that was sent of the body
     bool retrying_ = false;
+    bool waiting_ = false;         // between two attempts
+    bool retry_fresh_ = false;     // the next one on a new connection
+    bool timeout_is_204_ = false;  // as the request asked for
     bool holds_retry_ = false;     // a unit of the cluster's max_retries
     bool holding_ = false;         // held_ is full: the client waits
     bool response_ended_ = false;  // of an open tunnel whose other side goes on

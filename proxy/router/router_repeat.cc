@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RouterFilter: repetitions that nobody has configured.
+// RouterFilter: what is kept for another attempt, and repetitions that nobody has configured.
 #include <algorithm>
 
 #include "proxy/router/router_filter.h"
@@ -26,7 +26,7 @@ bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
 // Holds on to the bytes for the repetition; only a re-used connection or a shared one may need it.
 void RouterFilter::remember(const network::Buffer& data) {
     if (!replayable_ || data.empty()) return;
-    const bool needed = transport_->reused() || transport_->protocol() == http::Protocol::http2;
+    const bool needed = retry_.enabled() || transport_->reused() || transport_->protocol() == http::Protocol::http2;
     const size_t limit = std::min(stream_.buffer_limit(), kMostReplayBytes);
     if (needed && replay_.size() + data.size() <= limit) {
         replay_memory_ += replay_.share(data);
@@ -34,6 +34,15 @@ void RouterFilter::remember(const network::Buffer& data) {
     }
     replayable_ = false;
     replay_.clear();
+    if (retry_.enabled()) cluster_->stats().retry_or_shadow_abandoned.add();
+}
+
+// What was sent of the body, and behind it what was not yet, is to be sent again.
+void RouterFilter::hold_again() {
+    if (tunnel_ != Tunnel::none) return;  // nothing of it was sent
+    replay_.move_from(held_);
+    held_.move_from(replay_);
+    replay_memory_ = 0;
 }
 
 bool RouterFilter::may_repeat(StreamReset reason) const {
@@ -59,11 +68,7 @@ bool RouterFilter::repeat(StreamReset reason) {
     retrying_ = true;
     leave_upstream();
     cluster_->stats().upstream_rq_retry.add();
-    if (tunnel_ == Tunnel::none) {
-        held_.clear();
-        held_.move_from(replay_);
-        replay_memory_ = 0;
-    }
+    hold_again();
     start_attempt(reason != StreamReset::remote_refused);
     return true;
 }

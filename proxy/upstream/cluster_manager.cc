@@ -107,8 +107,7 @@ class Manager final : public ClusterManager {
         for (uint32_t i = 0; i < configs.size(); ++i) {
             const config::ClusterConfig& config = configs[i];
             const std::string& name = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
-            shared_->clusters.push_back(
-                std::make_unique<Cluster>(config, make_cluster_stats(registrar, name, config.protocol)));
+            shared_->clusters.push_back(std::make_unique<Cluster>(config, make_cluster_stats(registrar, config)));
             shared_->index_of.emplace(config.name, i);
             hosts_.push_back(std::make_unique<ClusterHosts>(
                 shared_->clusters.back()->stats,

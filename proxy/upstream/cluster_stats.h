@@ -49,6 +49,10 @@ namespace heirloom::upstream {
     COUNTER(upstream_rq_retry)                            \
     COUNTER(upstream_rq_retry_success)                    \
     COUNTER(upstream_rq_retry_overflow)                   \
+    COUNTER(upstream_rq_retry_limit_exceeded)             \
+    COUNTER(upstream_rq_retry_backoff_exponential)        \
+    COUNTER(upstream_rq_per_try_timeout)                  \
+    COUNTER(retry_or_shadow_abandoned)                    \
     COUNTER(upstream_flow_control_paused_reading_total)   \
     COUNTER(upstream_flow_control_resumed_reading_total)  \
     COUNTER(upstream_flow_control_backed_up_total)        \
@@ -105,7 +109,8 @@ struct DnsStats {
 };
 
 // One set of `upstream_rq_<code>`, `upstream_rq_<N>xx`, `upstream_rq_completed`, `upstream_rq_time`. It exists for the
-// cluster itself and again under `external.` (no request is internal: nothing can configure internal addresses yet).
+// cluster itself, again under `external.` (no request is internal: nothing can configure internal addresses yet) and,
+// without the time, under `retry.` for responses that no client saw as the request was tried again.
 struct ResponseCodeStats {
     stats::CodeCounter by_code;
     std::array<stats::Counter, 5> by_class;  // [0] = 1xx
@@ -128,7 +133,8 @@ struct ClusterStats : ClusterTable {
     CircuitBreakerStats circuit_breakers;
     ResponseCodeStats response_codes;
     ResponseCodeStats external;
-    http::Http2Stats http2;  // of a cluster that never speaks HTTP/2 they go nowhere
+    ResponseCodeStats retry;  // where no route has a retry policy it goes nowhere
+    http::Http2Stats http2;   // of a cluster that never speaks HTTP/2 they go nowhere
 
     void count_response(uint16_t code) const {
         response_codes.count(code);
@@ -141,8 +147,7 @@ struct ClusterStats : ClusterTable {
 };
 
 // Registers everything under `cluster.<stat_name>.`, in one batch. Main thread.
-ClusterStats make_cluster_stats(stats::Registrar& registrar, std::string_view stat_name,
-                                config::ClusterConfig::Protocol protocol);
+ClusterStats make_cluster_stats(stats::Registrar& registrar, const config::ClusterConfig& config);
 ClusterManagerStats make_cluster_manager_stats(stats::Registrar& registrar);
 DnsStats make_dns_stats(stats::Registrar& registrar);
 

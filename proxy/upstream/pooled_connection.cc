@@ -14,6 +14,8 @@ namespace {
 
 // For the rest of streams whose exchange is over, when nothing else keeps the connection.
 constexpr std::chrono::seconds kLeftoverTime{1};
+// RFC 9113 5.1.1: an HTTP/2 client has this many stream ids per connection; a busy one uses them up in hours.
+constexpr uint64_t kStreamIds = uint64_t{1} << 30;
 
 const std::string kHttp1Alpn[] = {"http/1.1"};
 const std::string kHttp2Alpn[] = {"h2"};
@@ -83,7 +85,8 @@ http::RequestEncoder& PooledConnection::attach(http::ResponseDecoder& decoder) {
     count_request_begin();
     const config::ClusterConfig& config = endpoint_.context().config;
     http::RequestEncoder& encoder = codec_->new_stream(decoder);
-    if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection) {
+    const uint64_t limit = config.max_requests_per_connection != 0 ? config.max_requests_per_connection : kStreamIds;
+    if (requests_ >= limit) {
         endpoint_.context().stats.upstream_cx_max_requests.add();
         state_ = State::draining;
     }

@@ -7,6 +7,8 @@ import re
 VOLATILE = (
     (re.compile(r'^(date|last-modified): .*'), r'\1: DATE'),
     (re.compile(r'^(x-envoy-upstream-service-time): \d+$'), r'\1: N'),
+    # What is left of it: to the next 50 ms.
+    (re.compile(r'^(x-envoy-expected-rq-timeout-ms): (\d+)$'), lambda found: f'{found[1]}: {-(-int(found[2]) // 50) * 50}'),
     (re.compile(r'\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b'), 'UUID'),
 )
 # Statistics of what an exchange did; those of the process, of time and of amounts of bytes differ by nature.

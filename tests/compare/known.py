@@ -81,6 +81,13 @@ def pipelined_answers(_, exchange):
     return 'log' in exchange and any('Too_many_responses_queued' in line for line in exchange['log'].envoy)
 
 
+@rule
+def repetition(_, exchange):
+    answers, upstream = exchange.get('answers'), exchange.get('upstream')
+    return answers and upstream and any('connection termination' in line for line in answers.envoy) and \
+        len(upstream.heirloom) > len(upstream.envoy)
+
+
 # Statistics that are counted otherwise.
 COUNTED_OTHERWISE = {
     'delayed-close': r'downstream_cx_delayed_close_timeout|downstream_cx_destroy_(local|remote)',

@@ -94,8 +94,8 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
     void add(config::ClusterConfig with) {
         OneCluster& one = clusters[with.name];
         one.config = std::move(with);
-        one.cluster = std::make_unique<upstream::Cluster>(
-            one.config, upstream::make_cluster_stats(*registrar, one.config.name, one.config.protocol));
+        one.cluster =
+            std::make_unique<upstream::Cluster>(one.config, upstream::make_cluster_stats(*registrar, one.config));
         upstream::EndpointList list;
         for (const auto& endpoint : one.config.endpoints) {
             list.push_back(std::make_shared<const upstream::Endpoint>(
@@ -110,7 +110,9 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
     void log_as(const std::string& format) {
         log_path = std::filesystem::temp_directory_path() / ("heirloom-tcp-" + std::to_string(::getpid()));
         std::filesystem::remove(log_path);
-        config.access_logs = {{config::AccessLogConfig::Sink::file, log_path, format}};
+        config.access_logs = {{.sink = config::AccessLogConfig::Sink::file,
+                               .path = log_path,
+                               .format = {*config::parse_access_log_format(format)}}};
     }
     std::string logged() {
         log->flush();

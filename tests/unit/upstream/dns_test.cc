@@ -44,7 +44,7 @@ struct DnsFixture : LoopFixture {
             endpoint.port = 8080;
             config.endpoints.push_back(endpoint);
         }
-        stats = make_cluster_stats(*registrar, "up", config::ClusterConfig::Protocol::http1);
+        stats = make_cluster_stats(*registrar, config);
         cluster.emplace(
             *loop, *resolver, config, stats, [&](auto list) { lists.push_back(std::move(list)); }, [&] { ++resolved; });
         cluster->start();

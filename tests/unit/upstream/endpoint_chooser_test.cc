@@ -11,7 +11,7 @@ namespace {
 using namespace health_flag;
 
 struct ChooserFixture : LoopFixture {
-    ChooserFixture() : stats(make_cluster_stats(*registrar, "up", config::ClusterConfig::Protocol::http1)) {}
+    ChooserFixture() : stats(make_cluster_stats(*registrar, cluster_of("up", {}))) {}
 
     // One endpoint of each given health and priority.
     struct Given {

@@ -72,7 +72,7 @@ struct PoolFixture : LoopFixture {
     ~PoolFixture() { view.reset(); }
     WorkerCluster& open(config::ClusterConfig with) {
         config = std::move(with);
-        cluster = std::make_unique<Cluster>(config, make_cluster_stats(*registrar, config.name, config.protocol));
+        cluster = std::make_unique<Cluster>(config, make_cluster_stats(*registrar, config));
         view = std::make_unique<WorkerClusterView>(*loop, *cluster, 0, list_of(config));
         return *view;
     }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a request is tried again, as `retry_policy` and the x-envoy-retry-* fields say it. Immutable once read.
+// Source: Envoy, router filter documentation, "x-envoy-retry-on" and "x-envoy-retry-grpc-on".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace heirloom::config {
+
+// Conditions, as bits of a set.
+enum RetryOn : uint32_t {
+    kRetryOn5xx = 1u << 0,
+    kRetryOnGatewayError = 1u << 1,
+    kRetryOnReset = 1u << 2,
+    kRetryOnResetBeforeRequest = 1u << 3,
+    kRetryOnConnectFailure = 1u << 4,
+    kRetryOnEnvoyRatelimited = 1u << 5,
+    kRetryOnRetriable4xx = 1u << 6,
+    kRetryOnRefusedStream = 1u << 7,
+    kRetryOnRetriableStatusCodes = 1u << 8,
+    kRetryOnGrpcCancelled = 1u << 9,
+    kRetryOnGrpcDeadlineExceeded = 1u << 10,
+    kRetryOnGrpcInternal = 1u << 11,
+    kRetryOnGrpcResourceExhausted = 1u << 12,
+    kRetryOnGrpcUnavailable = 1u << 13,
+};
+
+// `text`: conditions separated by commas, blanks around them ignored. A word that is none goes to `unknown`, when given
+// (a view into `text`; the last one).
+uint32_t parse_retry_on(std::string_view text, std::string_view* unknown = nullptr);
+
+struct RetryPolicyConfig {
+    uint32_t conditions = 0;
+    uint32_t num_retries = 1;
+    std::chrono::milliseconds per_try_timeout{0};  // 0: the route's only
+    std::vector<uint32_t> status_codes;            // for kRetryOnRetriableStatusCodes
+    // The wait before retry N is random, up to (2^N - 1) x base, at most max.
+    std::chrono::milliseconds base_interval{25};
+    std::chrono::milliseconds max_interval{250};
+};
+
+}  // namespace heirloom::config
