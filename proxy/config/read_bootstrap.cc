@@ -92,7 +92,10 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
         claim_address(listener.address, "listener '" + listener.configured_name + "'", at.field("address"), owners,
                       problems);
     }
-    for (ClusterConfig& cluster : snapshot.clusters) cluster.retried = context.retries;
+    for (ClusterConfig& cluster : snapshot.clusters) {
+        cluster.retried = context.retries;
+        cluster.has_internal_requests = context.internal_requests;
+    }
 }
 
 }  // namespace heirloom::config

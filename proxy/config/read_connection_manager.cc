@@ -44,6 +44,17 @@ HttpConnectionManagerConfig::CodecType read_codec_type(HttpConnectionManager::Co
     }
 }
 
+InternalAddresses read_internal_addresses(const HttpConnectionManager::InternalAddressConfig& message, const Path& path,
+                                          Problems& problems) {
+    InternalAddresses internal;
+    internal.unix_sockets = message.unix_sockets();
+    for (int i = 0; i < message.cidr_ranges_size(); ++i) {
+        internal.ranges.push_back(
+            read_cidr_range(message.cidr_ranges(i), path.item("cidr_ranges", static_cast<size_t>(i)), problems));
+    }
+    return internal;
+}
+
 HttpConnectionManagerConfig::ForwardClientCert read_forward_client_cert(
     HttpConnectionManager::ForwardClientCertDetails value) {
     using Mode = HttpConnectionManagerConfig::ForwardClientCert;
@@ -135,6 +146,11 @@ std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(const
     check_header_value(config->server_name, path.field("server_name"), problems);
     config->server_header = read_server_header(message.server_header_transformation());
     READ_WRAPPED(message, use_remote_address, config->use_remote_address);
+    if (message.has_internal_address_config()) {
+        config->internal =
+            read_internal_addresses(message.internal_address_config(), path.field("internal_address_config"), problems);
+        context.internal_requests = true;
+    }
     READ_WRAPPED(message, generate_request_id, config->generate_request_id);
     READ_WRAPPED(message, max_request_headers_kb, config->max_request_headers_kb);
     if (config->max_request_headers_kb == 0 || config->max_request_headers_kb > 8192) {

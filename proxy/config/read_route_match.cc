@@ -21,8 +21,8 @@ std::shared_ptr<const RouteConditions> read_conditions(const Message& message, c
             read_header_match(message.headers(i), path.item("headers", static_cast<size_t>(i)), problems));
     }
     for (int i = 0; i < message.query_parameters_size(); ++i) {
-        conditions->query.push_back(read_query_match(
-            message.query_parameters(i), path.item("query_parameters", static_cast<size_t>(i)), problems));
+        conditions->query.push_back(read_query_match(message.query_parameters(i),
+                                                     path.item("query_parameters", static_cast<size_t>(i)), problems));
     }
     conditions->grpc = message.has_grpc();
     return conditions;
@@ -54,8 +54,7 @@ RouteMatch read_route_match(const Message& message, const Path& path, Problems& 
             match.kind = RouteMatch::Kind::connect;
             break;
         case Message::PATH_SPECIFIER_NOT_SET:
-            problems.error(path,
-                           "one of prefix, path, safe_regex, path_separated_prefix, connect_matcher is required");
+            problems.error(path, "one of prefix, path, safe_regex, path_separated_prefix, connect_matcher is required");
             break;
     }
     READ_WRAPPED(message, case_sensitive, match.case_sensitive);

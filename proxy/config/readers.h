@@ -73,6 +73,7 @@ struct ReadContext {
     Problems& problems;
     std::set<std::string, std::less<>> clusters;  // all names
     bool retries = false;                         // a route has a retry policy
+    bool internal_requests = false;               // a connection manager says who is internal
     bool clusters_known = true;                   // false: a cluster could not be read; do not call others unknown
     SecretFile secrets{};                         // static_resources.secrets
     bool secrets_known = true;                    // likewise

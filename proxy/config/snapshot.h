@@ -44,6 +44,18 @@ struct Http2Config {
 };
 
 // --- listeners
+struct CidrRange {
+    shm::SocketAddress address;  // port 0; IPv4 also where it was written within IPv6 (::ffff:10.0.0.0/104)
+    uint8_t prefix_length = 0;
+    std::string text;  // as configured
+};
+
+// Who is trusted to ask by x-envoy-* fields.
+struct InternalAddresses {
+    bool unix_sockets = false;
+    std::vector<CidrRange> ranges;
+};
+
 struct HttpConnectionManagerConfig {
     enum class CodecType { automatic, http1, http2 } codec_type = CodecType::automatic;
     Http2Config http2;
@@ -60,6 +72,7 @@ struct HttpConnectionManagerConfig {
     std::string server_name = "envoy";
     enum class ServerHeader { overwrite, append_if_absent, pass_through } server_header = ServerHeader::overwrite;
     bool use_remote_address = false;
+    std::optional<InternalAddresses> internal;  // none: nobody
     uint32_t xff_num_trusted_hops = 0;
     bool skip_xff_append = false;
     bool generate_request_id = true;
@@ -95,12 +108,6 @@ struct TcpProxyConfig {
     Milliseconds max_connection_duration{0};
     uint32_t max_connect_attempts = 1;
     std::vector<AccessLogConfig> access_logs;
-};
-
-struct CidrRange {
-    shm::SocketAddress address;  // port 0; IPv4 also where it was written within IPv6 (::ffff:10.0.0.0/104)
-    uint8_t prefix_length = 0;
-    std::string text;  // as configured
 };
 
 // Envoy's order of pruning: the first criterion that tells two chains apart decides. Empty: matches all.
@@ -204,7 +211,8 @@ struct ClusterConfig {
     uint32_t high_max_connections = 1024, high_max_pending_requests = 1024, high_max_requests = 1024,
              high_max_retries = 3;
     std::vector<EndpointConfig> endpoints;
-    bool retried = false;  // some route has a retry policy
+    bool retried = false;                // some route has a retry policy
+    bool has_internal_requests = false;  // some connection manager has an internal_address_config
 };
 
 // --- admin, node, whole

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "proxy/connection_manager/internal_address.h"
+
 namespace heirloom::connection_manager {
 namespace {
 
@@ -105,7 +107,7 @@ void keep_te_trailers(HeaderMap& headers) {
     if (trailers) headers.add_view(HeaderId::te, http::name_of(HeaderId::te), "trailers");
 }
 
-// Only insiders may send these, and nobody is internal (internal_address_config is not supported).
+// Only insiders may send these.
 constexpr std::string_view kInternalOnly[] = {
     "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
@@ -189,8 +191,17 @@ std::string plain_ip(const shm::SocketAddress& address) {
     return ip;
 }
 
-// Steps 4 and 5 of Envoy's treatment: who asked, and by which scheme.
-void note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::SocketAddress* peer,
+// Is it one that an insider sent? Envoy's rule: `client` is internal, and the only one who has forwarded it so far.
+bool is_from_inside(const config::HttpConnectionManagerConfig& config, const shm::SocketAddress* peer,
+                    std::string_view client, bool only_one) {
+    if (!config.internal || !only_one) return false;
+    if (client.empty()) return peer && is_internal(*config.internal, *peer);
+    const auto address = shm::make_ip_address(client, 0);
+    return address.ok() && is_internal(*config.internal, *address);
+}
+
+// Steps 4 and 5 of Envoy's treatment: who asked, and by which scheme. Returns whether the request is internal.
+bool note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::SocketAddress* peer,
                  std::string& client) {
     const config::HttpConnectionManagerConfig& config = rules.config;
     const uint32_t hops = config.xff_num_trusted_hops;
@@ -198,24 +209,26 @@ void note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::So
     if (has_several_lines(headers, HeaderId::x_forwarded_for)) join_lines(headers, HeaderId::x_forwarded_for);
     const std::string_view list = headers.get(HeaderId::x_forwarded_for);
     if (!config.use_remote_address) {
-        if (!list.empty()) set_client(client, address_from_right(list, hops));
+        const std::string_view told = list.empty() ? list : address_from_right(list, hops);
+        if (!told.empty()) set_client(client, told);
         if (!headers.has(HeaderId::x_forwarded_proto)) {
             headers.add_view(HeaderId::x_forwarded_proto, http::name_of(HeaderId::x_forwarded_proto), scheme);
         }
-        return;
+        return !told.empty() && is_from_inside(config, nullptr, told, list.find(',') == std::string_view::npos);
     }
     std::string_view trusted;
     if (hops > 0 && !list.empty()) trusted = address_from_right(list, hops - 1);
     if (!trusted.empty()) set_client(client, trusted);
+    const bool inside = is_from_inside(config, peer, trusted, list.empty());
     const bool has_ip = peer && peer->family() != AF_UNIX && peer->length > 0;
     std::string peer_ip = has_ip ? plain_ip(*peer) : std::string();
-    // Nobody is internal: every request that comes here by its own connection is one of the edge.
     const std::string external = trusted.empty() ? peer_ip : std::string(trusted);
-    if (!external.empty()) headers.set(HeaderId::x_envoy_external_address, external);
+    if (!external.empty() && !inside) headers.set(HeaderId::x_envoy_external_address, external);
     if (!config.skip_xff_append && has_ip) {
         append_to_forwarded_for(headers, is_loopback(*peer) ? rules.own_address : std::string_view(peer_ip));
     }
     if (hops == 0 || !headers.has(HeaderId::x_forwarded_proto)) headers.set(HeaderId::x_forwarded_proto, scheme);
+    return inside;
 }
 
 }  // namespace
@@ -249,9 +262,13 @@ bool prepare_request(HeaderMap& headers, const ForwardingRules& rules, const shm
     }
 
     const config::HttpConnectionManagerConfig& config = rules.config;
-    const bool edge = config.use_remote_address;
-    remove_insider_fields(headers, edge);
-    note_origin(headers, rules, peer, client);
+    const bool inside = note_origin(headers, rules, peer, client);
+    const bool edge = config.use_remote_address && !inside;
+    if (inside) {
+        headers.add_view(HeaderId::x_envoy_internal, http::name_of(HeaderId::x_envoy_internal), "true");
+    } else {
+        remove_insider_fields(headers, edge);
+    }
     if (!headers.has(HeaderId::scheme)) {
         const std::string_view told = headers.get(HeaderId::x_forwarded_proto);
         const bool secure = told == kHttps || (told != kHttp && rules.secure);

@@ -349,7 +349,7 @@ void RouterFilter::finish_response() {
         response_ended_ = true;  // the client's side goes on
         return;
     }
-    if (request_complete_) cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()));
+    if (request_complete_) cluster_->stats().record_time(static_cast<uint64_t>(since_request().count()), from_inside());
     // Answered before the request was over, or what was held for a tunnel never leaves: the rest of it has no reader.
     if (!request_complete_ || tunnel_ == Tunnel::refused) encoder_->reset(StreamReset::local);
     done_ = true;
@@ -419,7 +419,7 @@ void RouterFilter::reply(uint16_t status, std::string_view body, std::string_vie
 }
 
 void RouterFilter::count_response(uint16_t status) {
-    cluster_->stats().count_response(status);
+    cluster_->stats().count_response(status, from_inside());
     if (endpoint_) (status >= 500 ? endpoint_.numbers().rq_error : endpoint_.numbers().rq_success).add();
 }
 

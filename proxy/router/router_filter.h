@@ -113,6 +113,7 @@ class RouterFilter final : public http::StreamHandler,
     void leave_upstream();    // it has ended
     void abandon_upstream();  // it has not: cancels or resets
     void release_request_flow();
+    bool from_inside() const { return headers_->has(http::HeaderId::x_envoy_internal); }
     void count_response(uint16_t status);
     std::chrono::milliseconds since_request() const;
     void arm_route_timer();

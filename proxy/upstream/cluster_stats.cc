@@ -51,6 +51,7 @@ ClusterStats make_cluster_stats(stats::Registrar& registrar, const config::Clust
     for (auto& spec : breaker_specs(breaker_prefix)) specs.push_back(std::move(spec));
     add_code_specs(specs, prefix, true);
     add_code_specs(specs, external_prefix, true);
+    if (config.has_internal_requests) add_code_specs(specs, prefix + "internal.", true);
     if (config.retried) add_code_specs(specs, prefix + "retry.", false);
     registrar.prefetch(std::move(specs));
 
@@ -59,6 +60,7 @@ ClusterStats make_cluster_stats(stats::Registrar& registrar, const config::Clust
     result.circuit_breakers = make_breakers(registrar, breaker_prefix);
     result.response_codes = make_code_stats(registrar, prefix, true);
     result.external = make_code_stats(registrar, external_prefix, true);
+    if (config.has_internal_requests) result.internal = make_code_stats(registrar, prefix + "internal.", true);
     if (config.retried) result.retry = make_code_stats(registrar, prefix + "retry.", false);
     if (config.protocol != config::ClusterConfig::Protocol::http1)
         result.http2 = http::make_http2_stats(registrar, prefix + "http2.");

@@ -109,8 +109,8 @@ struct DnsStats {
 };
 
 // One set of `upstream_rq_<code>`, `upstream_rq_<N>xx`, `upstream_rq_completed`, `upstream_rq_time`. It exists for the
-// cluster itself, again under `external.` (no request is internal: nothing can configure internal addresses yet) and,
-// without the time, under `retry.` for responses that no client saw as the request was tried again.
+// cluster itself, again under `external.` or `internal.`, by where the request came from, and, without the time, under
+// `retry.` for responses that no client saw as the request was tried again.
 struct ResponseCodeStats {
     stats::CodeCounter by_code;
     std::array<stats::Counter, 5> by_class;  // [0] = 1xx
@@ -133,16 +133,17 @@ struct ClusterStats : ClusterTable {
     CircuitBreakerStats circuit_breakers;
     ResponseCodeStats response_codes;
     ResponseCodeStats external;
-    ResponseCodeStats retry;  // where no route has a retry policy it goes nowhere
-    http::Http2Stats http2;   // of a cluster that never speaks HTTP/2 they go nowhere
+    ResponseCodeStats internal;  // where nobody is internal it goes nowhere
+    ResponseCodeStats retry;     // where no route has a retry policy it goes nowhere
+    http::Http2Stats http2;      // of a cluster that never speaks HTTP/2 they go nowhere
 
-    void count_response(uint16_t code) const {
+    void count_response(uint16_t code, bool from_inside = false) const {
         response_codes.count(code);
-        external.count(code);
+        (from_inside ? internal : external).count(code);
     }
-    void record_time(uint64_t milliseconds) const {
+    void record_time(uint64_t milliseconds, bool from_inside = false) const {
         response_codes.time.record(milliseconds);
-        external.time.record(milliseconds);
+        (from_inside ? internal : external).time.record(milliseconds);
     }
 };
 

@@ -62,7 +62,8 @@ TEST_CASE("conditions: header fields in all forms, query parameters, gRPC") {
     const RouteMatch match = match_of(
         "prefix: /, grpc: {}, query_parameters: [{name: q, string_match: {exact: v}}, {name: r, present_match: false}, "
         "{name: s}], headers: [{name: Host, string_match: {suffix: .org, ignore_case: true}}, {name: x, range_match: "
-        "{start: -5, end: 7}, invert_match: true}, {name: y, present_match: false, treat_missing_header_as_empty: true}, "
+        "{start: -5, end: 7}, invert_match: true}, {name: 'y', present_match: false, treat_missing_header_as_empty: "
+        "true}, "
         "{name: z}, {name: x, exact_match: ''}, {name: x, prefix_match: p}, {name: x, suffix_match: s}, {name: x, "
         "contains_match: c}, {name: x, safe_regex_match: {regex: 'r+'}}]");
     REQUIRE(match.conditions);
@@ -95,8 +96,7 @@ TEST_CASE("matches that cannot be") {
     }
     CHECK(wrong_match("safe_regex: {regex: '('}") == "match.safe_regex.regex: invalid regex '(': missing ): (");
     CHECK(wrong_match("safe_regex: {regex: ''}") == "match.safe_regex.regex: required, and must not be empty");
-    CHECK(wrong_match("prefix: /, headers: [{name: ''}]") ==
-          "match.headers[0].name: required, and must not be empty");
+    CHECK(wrong_match("prefix: /, headers: [{name: ''}]") == "match.headers[0].name: required, and must not be empty");
     CHECK(wrong_match("prefix: /, headers: [{name: x, string_match: {}}]") ==
           "match.headers[0].string_match: one of exact, prefix, suffix, safe_regex, contains is required");
     CHECK(wrong_match("prefix: /, headers: [{name: x, prefix_match: ''}]") ==

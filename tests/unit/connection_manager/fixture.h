@@ -89,7 +89,9 @@ struct Site : upstream::LoopFixture, http::StreamHandlerFactory {
     void log_as(const std::string& format) {
         log_path = std::filesystem::temp_directory_path() / ("heirloom-cm-" + std::to_string(::getpid()));
         std::filesystem::remove(log_path);
-        log_configs = {{config::AccessLogConfig::Sink::file, log_path, format}};
+        log_configs = {{.sink = config::AccessLogConfig::Sink::file,
+                        .path = log_path,
+                        .format = {*config::parse_access_log_format(format)}}};
     }
     std::string logged() {
         log->flush();

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "proxy/connection_manager/internal_address.h"
 #include "proxy/connection_manager/local_reply.h"
 
 namespace heirloom::connection_manager {
@@ -41,6 +42,39 @@ struct Request {
 };
 
 }  // namespace
+
+TEST_CASE("who is internal may send what others may not") {
+    config::InternalAddresses inside{
+        .unix_sockets = true,
+        .ranges = {{*shm::make_ip_address("10.0.0.0", 0), 9, ""}, {*shm::make_ip_address("fd00::", 0), 8, ""}}};
+    const auto asks = [&](const Fields& fields, const char* peer, bool use_remote_address) {
+        Request request(fields);
+        request.headers.add_copy("x-envoy-retry-on", "5xx");
+        request.config.internal = inside;
+        request.config.use_remote_address = use_remote_address;
+        REQUIRE(request.prepare(peer));
+        const bool internal = request.get("x-envoy-internal") == "true";
+        CHECK(internal == (request.get("x-envoy-retry-on") == "5xx"));
+        if (use_remote_address) CHECK(internal == (request.get("x-envoy-external-address") == "-"));
+        return internal;
+    };
+    CHECK(asks({}, "10.127.0.1", true));
+    CHECK(asks({}, "::ffff:10.127.0.1", true));
+    CHECK(asks({}, "fd12::1", true));
+    CHECK_FALSE(asks({}, "10.128.0.1", true));
+    CHECK_FALSE(asks({}, "fe00::1", true));
+    CHECK_FALSE(asks({{"x-forwarded-for", "10.0.0.1"}}, "10.0.0.2", true));  // somebody else asked before
+    CHECK_FALSE(asks({}, "10.0.0.1", false));
+    CHECK(asks({{"x-forwarded-for", "10.0.0.1"}}, "192.0.2.1", false));
+    CHECK_FALSE(asks({{"x-forwarded-for", "192.0.2.1,10.0.0.1"}}, "10.0.0.2", false));
+    CHECK_FALSE(asks({{"x-forwarded-for", "nobody"}}, "10.0.0.2", false));
+    shm::SocketAddress pipe;
+    pipe.storage.ss_family = AF_UNIX;
+    pipe.length = sizeof(sa_family_t);
+    CHECK(is_internal(inside, pipe));
+    inside.unix_sockets = false;
+    CHECK_FALSE(is_internal(inside, pipe));
+}
 
 TEST_CASE("hop-by-hop fields go, and those that connection names") {
     Request request(Fields{{"connection", "keep-alive, X-Hop"},

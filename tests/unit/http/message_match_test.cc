@@ -157,7 +157,8 @@ TEST_CASE("query parameters: the first of the name, as it stands") {
         CAPTURE(path);
         CHECK(matches(exact, path));
     }
-    for (const std::string_view path : {"/", "/?", "/?q", "/?q=b&q=a", "/?q=%61", "/?Q=a", "/?q=a=b", "/?qq=a", "/q=a"}) {
+    for (const std::string_view path :
+         {"/", "/?", "/?q", "/?q=b&q=a", "/?q=%61", "/?Q=a", "/?q=a=b", "/?qq=a", "/q=a"}) {
         CAPTURE(path);
         CHECK_FALSE(matches(exact, path));
     }
@@ -170,8 +171,10 @@ TEST_CASE("query parameters: the first of the name, as it stands") {
 }
 
 TEST_CASE("gRPC by content-type") {
-    for (const auto& [type, expected] : {std::pair("application/grpc", true), {"application/grpc+proto", true},
-                                         {"application/grpc-web", false}, {"application/json", false}}) {
+    for (const auto& [type, expected] : {std::pair("application/grpc", true),
+                                         {"application/grpc+proto", true},
+                                         {"application/grpc-web", false},
+                                         {"application/json", false}}) {
         HeaderMap headers;
         headers.add_copy(HeaderId::content_type, type);
         CHECK(is_grpc(headers) == expected);
