@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "proxy/logging.h"
-#include "proxy/xxhash64.h"
+#include "proxy/network/xxhash64.h"
 
 namespace heirloom::server {
 namespace {
@@ -119,7 +119,7 @@ void SecretFiles::show() const {
     for (const Secret& secret : secrets_) {
         const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(secret.updated.time_since_epoch());
         secret.stats.update_time.set(static_cast<uint64_t>(time.count()));
-        secret.stats.version.set(xxhash64(secret.version));
+        secret.stats.version.set(network::xxhash64(secret.version));
     }
 }
 

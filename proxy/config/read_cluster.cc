@@ -233,6 +233,7 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     }
     if (message.health_checks_size() > 1)
         problems.error(path.item("health_checks", 1), "Multiple health checks not supported");
+    config.load_balancing = read_load_balancing(message, path, problems);
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
     if (message.has_transport_socket()) {
         read_upstream_socket(message.transport_socket(), path.field("transport_socket"), config, context);

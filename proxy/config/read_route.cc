@@ -88,6 +88,7 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     if (message.has_retry_policy())
         action.retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
+    action.hash_policy = read_hash_policy(message, path, problems);
     action.connect = read_connect(message, path, problems);
     READ_DURATION(message, max_grpc_timeout, path, problems, action.max_grpc_timeout);
     READ_DURATION(message, grpc_timeout_offset, path, problems, action.max_grpc_timeout_offset);

@@ -44,6 +44,7 @@ namespace envoy::config::route::v3 {
 class HeaderMatcher;
 class QueryParameterMatcher;
 class RetryPolicy;
+class RouteAction;
 class RouteConfiguration;
 class RouteMatch;
 }  // namespace envoy::config::route::v3
@@ -186,6 +187,12 @@ void check_filter_chains(const std::vector<FilterChainConfig>& chains, const Pat
 // --- read_health_check.cc
 std::shared_ptr<const HealthCheckConfig> read_health_check(const envoy::config::core::v3::HealthCheck& message,
                                                            const Path& path, Problems& problems);
+
+// --- read_load_balancing.cc; null: round robin, no policy
+std::shared_ptr<const LoadBalancingConfig> read_load_balancing(const envoy::config::cluster::v3::Cluster& message,
+                                                               const Path& path, Problems& problems);
+std::shared_ptr<const HashPolicyConfig> read_hash_policy(const envoy::config::route::v3::RouteAction& message,
+                                                         const Path& path, Problems& problems);
 
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(

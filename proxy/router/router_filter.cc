@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "proxy/network/proxy_protocol.h"
+#include "proxy/router/hash_policy.h"
 #include "proxy/router/raw_upstream.h"
 #include "proxy/router/rewrite.h"
 #include "proxy/router/stream_duration.h"
@@ -152,13 +153,16 @@ void RouterFilter::forward(uint32_t route_index) {
     }
     const config::ClusterConfig& config = cluster_->config();
     stream_.info().upstream_cluster = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+    if (action_->hash_policy)
+        hash_ = hash_of(*action_->hash_policy, {*headers_, stream_.client_address(), stream_.local_address()},
+                        new_cookies_);
     start_attempt(false);
 }
 
 void RouterFilter::start_attempt(bool fresh) {
     http::StreamInfo& info = stream_.info();
     ++attempt_;
-    endpoint_ = cluster_->choose();
+    endpoint_ = cluster_->choose(hash_);
     if (!endpoint_) {
         info.set_flag(ResponseFlag::no_healthy_upstream);
         count_response(503);
@@ -314,6 +318,7 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     if (request_complete_ && !context_.config->suppress_envoy_headers)
         set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
     if (virtual_host_->attempt_count_in_response) set_number(headers, HeaderId::x_envoy_attempt_count, attempt_);
+    for (const std::string& cookie : new_cookies_) headers.add_copy("set-cookie", cookie);
     const bool opens = opens_tunnel(status);
     if (opens) {
         tunnel_ = Tunnel::open;

@@ -132,6 +132,8 @@ class RouterFilter final : public http::StreamHandler,
     network::Buffer held_;                              // body that came before the connection
     network::Buffer replay_;                            // what was sent, while a repetition is possible
     size_t replay_memory_ = 0;                          // of its blocks
+    std::optional<uint64_t> hash_;                      // by the route's hash_policy
+    std::vector<std::string> new_cookies_;              // set-cookie, likewise
     std::chrono::milliseconds route_timeout_{0};
     network::Timer route_timer_;
     RetryState retry_;

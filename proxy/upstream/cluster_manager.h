@@ -30,8 +30,9 @@ class WorkerCluster {
     virtual ~WorkerCluster() = default;
     virtual const config::ClusterConfig& config() const = 0;
     virtual const ClusterStats& stats() const = 0;
-    // Load balancing; empty = no endpoint (503 UH).
-    virtual EndpointLease choose() = 0;
+    // Load balancing; empty = no endpoint (503 UH). `hash`: of the request, by its route's hash_policy.
+    virtual EndpointLease choose(std::optional<uint64_t> hash) = 0;
+    EndpointLease choose() { return choose(std::nullopt); }
     // Asks for a connection to the leased endpoint; the decoder gets the response. No callback before this returns:
     // what is known at once is in the result.
     virtual Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,

@@ -3,18 +3,11 @@
 
 #include <algorithm>
 
-#include "proxy/upstream/round_robin.h"
-
 namespace heirloom::upstream {
 
-namespace {
-
-std::unique_ptr<LoadBalancer> make_load_balancer(uint32_t worker) { return std::make_unique<RoundRobin>(worker); }
-
-}  // namespace
-
-EndpointChooser::EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker)
-    : config_(config), stats_(stats), worker_(worker) {}
+EndpointChooser::EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker,
+                                 const ActiveRequests& active)
+    : config_(config), stats_(stats), worker_(worker), active_(active) {}
 
 void EndpointChooser::set_hosts(const HostSet& hosts) {
     size_t count = 1;
@@ -27,7 +20,7 @@ void EndpointChooser::set_hosts(const HostSet& hosts) {
         const uint32_t priority = endpoint.identity().priority;
         PriorityCounts& counted = counts[priority];
         auto& lists = candidates[priority];
-        const Candidate candidate{i, endpoint.weight()};
+        const Candidate candidate{i, endpoint.weight(), &endpoint};
         ++counted.total;
         if (is_excluded(hosts.flags[i])) ++counted.excluded;
         lists[kAll].push_back(candidate);
@@ -57,13 +50,13 @@ void EndpointChooser::set_candidates(Priority& priority, Source source, const st
     priority.sizes[source] = candidates.size();
     auto& balancer = priority.balancers[source];
     if (candidates.empty()) return;
-    if (!balancer) balancer = make_load_balancer(worker_);
-    balancer->set_candidates(candidates);
+    if (!balancer) balancer = make_load_balancer(config_, worker_);
+    balancer->set_candidates(candidates, active_);
 }
 
-EndpointChooser::Place EndpointChooser::choose_place() {
+EndpointChooser::Place EndpointChooser::choose_place(std::optional<uint64_t> hash) {
     if (simple_) return {};
-    uint64_t ticket = random_.below(100);
+    uint64_t ticket = (hash ? *hash : random_.next()) % 100;  // the same hash, the same priority
     for (const Source source : {kHealthy, kDegraded}) {
         for (size_t i = 0; i < loads_.size(); ++i) {
             const uint32_t load = source == kHealthy ? loads_[i].healthy : loads_[i].degraded;
@@ -74,15 +67,15 @@ EndpointChooser::Place EndpointChooser::choose_place() {
     return {};
 }
 
-std::optional<uint32_t> EndpointChooser::choose() {
-    Place place = choose_place();
+std::optional<uint32_t> EndpointChooser::choose(std::optional<uint64_t> hash) {
+    Place place = choose_place(hash);
     if (loads_[place.priority].panic) {
         stats_.lb_healthy_panic.add();
         place.source = kAll;
     }
     Priority& priority = priorities_[place.priority];
     if (priority.sizes[place.source] == 0) return std::nullopt;
-    return priority.balancers[place.source]->choose();
+    return priority.balancers[place.source]->choose({hash, active_, random_});
 }
 
 }  // namespace heirloom::upstream

@@ -19,10 +19,11 @@ namespace heirloom::upstream {
 
 class EndpointChooser {
   public:
-    EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker);
+    EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker,
+                    const ActiveRequests& active);
     void set_hosts(const HostSet& hosts);
-    // The index in the list; none: nobody may be chosen.
-    std::optional<uint32_t> choose();
+    // The index in the list; none: nobody may be chosen. `hash`: of the request, if its route makes one.
+    std::optional<uint32_t> choose(std::optional<uint64_t> hash);
 
   private:
     enum Source : uint8_t { kHealthy, kDegraded, kAll };
@@ -34,12 +35,13 @@ class EndpointChooser {
         size_t priority = 0;
         Source source = kHealthy;
     };
-    Place choose_place();
+    Place choose_place(std::optional<uint64_t> hash);
     void set_candidates(Priority& priority, Source source, const std::vector<Candidate>& candidates);
 
     const config::ClusterConfig& config_;
     const ClusterStats& stats_;
     const uint32_t worker_;
+    const ActiveRequests& active_;
     FastRandom random_ = FastRandom::seeded();
     std::vector<Priority> priorities_;
     std::vector<PriorityLoad> loads_;

@@ -5,24 +5,45 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "proxy/config/snapshot.h"
 #include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/fast_random.h"
 
 namespace heirloom::upstream {
 
 struct Candidate {
     uint32_t index = 0;  // in the cluster's list
     uint32_t weight = 1;
+    const Endpoint* endpoint = nullptr;
+};
+
+// Requests that this worker has on endpoints just now. (Envoy counts those of all workers; that would be a cache line
+// of each of them per candidate.)
+class ActiveRequests {
+  public:
+    virtual ~ActiveRequests() = default;
+    virtual uint64_t active_requests(uint32_t index) const = 0;
+};
+
+struct ChoiceContext {
+    std::optional<uint64_t> hash;  // of the request, by the route's hash_policy
+    const ActiveRequests& active;
+    FastRandom& random;
 };
 
 class LoadBalancer {
   public:
     virtual ~LoadBalancer() = default;
-    virtual void set_candidates(std::span<const Candidate> candidates) = 0;
+    // The endpoints live as long as they are candidates.
+    virtual void set_candidates(std::span<const Candidate> candidates, const ActiveRequests& active) = 0;
     // The index of the chosen one. REQUIRES: there are candidates.
-    virtual uint32_t choose() = 0;
+    virtual uint32_t choose(const ChoiceContext& context) = 0;
 };
+
+// `worker`: where round robin begins, so that not all of them hit the first endpoint first.
+std::unique_ptr<LoadBalancer> make_load_balancer(const config::ClusterConfig& config, uint32_t worker);
 
 }  // namespace heirloom::upstream

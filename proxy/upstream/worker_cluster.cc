@@ -16,7 +16,7 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
                WorkerLimit(cluster.requests),
                std::move(tls)},
       retries_(cluster.retries),
-      chooser_(cluster.config, cluster.stats, worker) {
+      chooser_(cluster.config, cluster.stats, worker, *this) {
     set_hosts(std::move(hosts));
 }
 
@@ -27,8 +27,8 @@ WorkerClusterView::~WorkerClusterView() {
     for (auto& pool : removed_) EndpointPools::shut_down(std::move(pool));
 }
 
-EndpointLease WorkerClusterView::choose() {
-    const std::optional<uint32_t> index = chooser_.choose();
+EndpointLease WorkerClusterView::choose(std::optional<uint64_t> hash) {
+    const std::optional<uint32_t> index = chooser_.choose(hash);
     if (!index) {
         context_.stats.upstream_cx_none_healthy.add();
         return {};

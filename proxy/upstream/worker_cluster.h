@@ -14,7 +14,7 @@
 
 namespace heirloom::upstream {
 
-class WorkerClusterView final : public WorkerCluster, public PoolOwner {
+class WorkerClusterView final : public WorkerCluster, public PoolOwner, private ActiveRequests {
   public:
     // `cluster` outlives the view.
     WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker, std::shared_ptr<const HostSet> hosts,
@@ -23,7 +23,8 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
 
     const config::ClusterConfig& config() const override { return context_.config; }
     const ClusterStats& stats() const override { return context_.stats; }
-    EndpointLease choose() override;
+    using WorkerCluster::choose;
+    EndpointLease choose(std::optional<uint64_t> hash) override;
     Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,
                      const StreamNeeds& needs) override;
     TcpAcquired connect_tcp(EndpointLease endpoint, TcpCallbacks& callbacks, const StreamNeeds& needs) override;
@@ -40,6 +41,9 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner {
 
   private:
     void on_endpoint_finished(EndpointPools& pools) override;
+    uint64_t active_requests(uint32_t index) const override {
+        return pools_[index] ? pools_[index]->numbers().rq_active.read() : 0;
+    }
     void keep_pools(const EndpointList& endpoints);
     void drain_failed(const HostSet& before);
 

@@ -41,7 +41,7 @@ struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters
     void close_idle() override {}
     const config::ClusterConfig& config() const override { return real.config(); }
     const upstream::ClusterStats& stats() const override { return real.stats(); }
-    upstream::EndpointLease choose() override { return real.choose(); }
+    upstream::EndpointLease choose(std::optional<uint64_t> hash) override { return real.choose(hash); }
     upstream::Acquired acquire(const upstream::EndpointLease&, http::ResponseDecoder& decoder, upstream::PoolCallbacks&,
                                const upstream::StreamNeeds& needs) override {
         fresh = needs.fresh;

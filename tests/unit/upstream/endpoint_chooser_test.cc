@@ -10,7 +10,7 @@ namespace {
 
 using namespace health_flag;
 
-struct ChooserFixture : LoopFixture {
+struct ChooserFixture : LoopFixture, ActiveRequests {
     ChooserFixture() : stats(make_cluster_stats(*registrar, cluster_of("up", {}))) {}
 
     // One endpoint of each given health and priority.
@@ -31,9 +31,11 @@ struct ChooserFixture : LoopFixture {
     // How often each was chosen; the last one is "nobody".
     std::vector<int> shares(EndpointChooser& chooser, size_t endpoints, int picks) {
         std::vector<int> counts(endpoints + 1);
-        for (int i = 0; i < picks; ++i) ++counts[chooser.choose().value_or(static_cast<uint32_t>(endpoints))];
+        for (int i = 0; i < picks; ++i)
+            ++counts[chooser.choose(std::nullopt).value_or(static_cast<uint32_t>(endpoints))];
         return counts;
     }
+    uint64_t active_requests(uint32_t) const override { return 0; }
     uint64_t panics() { return counter("cluster.up.lb_healthy_panic"); }
 
     config::ClusterConfig config;
@@ -44,14 +46,14 @@ struct ChooserFixture : LoopFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(ChooserFixture, "only healthy endpoints are chosen, as long as they are enough") {
-    EndpointChooser chooser(config, stats, 0);
+    EndpointChooser chooser(config, stats, 0, *this);
     chooser.set_hosts(*make_host_set(endpoints_of({{}, {kDown}, {}, {config::HostStatus::draining}})));
     CHECK(shares(chooser, 4, 10) == std::vector<int>{5, 0, 5, 0, 0});
     CHECK(panics() == 0);
 }
 
 TEST_CASE_FIXTURE(ChooserFixture, "panic: all endpoints are chosen, each choice counts; without it nobody is") {
-    EndpointChooser chooser(config, stats, 0);
+    EndpointChooser chooser(config, stats, 0, *this);
     chooser.set_hosts(*make_host_set(endpoints_of({{kDown}, {kDown}})));
     CHECK(shares(chooser, 2, 10) == std::vector<int>{5, 5, 0});
     CHECK(panics() == 10);
@@ -60,11 +62,11 @@ TEST_CASE_FIXTURE(ChooserFixture, "panic: all endpoints are chosen, each choice 
     CHECK(shares(chooser, 2, 10) == std::vector<int>{0, 0, 10});
     CHECK(panics() == 10);
     chooser.set_hosts(*make_host_set({}));
-    CHECK_FALSE(chooser.choose());
+    CHECK_FALSE(chooser.choose(std::nullopt));
 }
 
 TEST_CASE_FIXTURE(ChooserFixture, "load goes to priorities and degraded endpoints by their share") {
-    EndpointChooser chooser(config, stats, 0);
+    EndpointChooser chooser(config, stats, 0, *this);
     chooser.set_hosts(*make_host_set(endpoints_of({{}, {kDown}, {config::HostStatus::healthy, 1}})));
     const auto counts = shares(chooser, 3, 10000);
     CHECK(counts[0] > 6700);

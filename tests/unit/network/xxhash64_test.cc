@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/xxhash64.h"
+#include "proxy/network/xxhash64.h"
 
 #include <doctest/doctest.h>
 
-namespace heirloom::server {
+namespace heirloom::network {
 
 TEST_CASE("the numbers that Envoy shows for these versions") {
     CHECK(xxhash64("") == 17241709254077376921u);
@@ -12,4 +12,4 @@ TEST_CASE("the numbers that Envoy shows for these versions") {
     CHECK(xxhash64("2026-11-27T14:31:55.123456Z/abcdefghijklmnopq") == 8156229669822768157u);
 }
 
-}  // namespace heirloom::server
+}  // namespace heirloom::network

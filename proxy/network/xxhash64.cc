@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/xxhash64.h"
+#include "proxy/network/xxhash64.h"
 
 #include <array>
 #include <bit>
 #include <cstring>
 
-namespace heirloom::server {
+namespace heirloom::network {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "words are read as they lie");
@@ -28,11 +28,11 @@ uint64_t round(uint64_t lane, uint64_t word) { return std::rotl(lane + word * kP
 
 }  // namespace
 
-uint64_t xxhash64(std::string_view text) {
+uint64_t xxhash64(std::string_view text, uint64_t seed) {
     const uint64_t length = text.size();
-    uint64_t hash = kPrime5;
+    uint64_t hash = seed + kPrime5;
     if (length >= 32) {
-        std::array<uint64_t, 4> lanes = {kPrime1 + kPrime2, kPrime2, 0, 0 - kPrime1};
+        std::array<uint64_t, 4> lanes = {seed + kPrime1 + kPrime2, seed + kPrime2, seed, seed - kPrime1};
         while (text.size() >= 32) {
             for (uint64_t& lane : lanes) lane = round(lane, take<uint64_t>(text));
         }
@@ -51,4 +51,4 @@ uint64_t xxhash64(std::string_view text) {
     return hash ^ (hash >> 32);
 }
 
-}  // namespace heirloom::server
+}  // namespace heirloom::network
