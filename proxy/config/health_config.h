@@ -53,4 +53,31 @@ struct EndpointCheckConfig {
     uint16_t port = 0;     // where they go; 0: the endpoint's
 };
 
+struct OutlierDetectionConfig {
+    using Milliseconds = std::chrono::milliseconds;
+    uint32_t consecutive_5xx = 5;
+    uint32_t consecutive_gateway_failure = 5;  // 502, 503, 504
+    uint32_t consecutive_local_origin_failure = 5;
+    bool split_external_local_origin_errors = false;  // else a connection that fails counts as 503
+    Milliseconds interval{10 * 1000};
+    Milliseconds base_ejection_time{30 * 1000};
+    Milliseconds max_ejection_time{300 * 1000};
+    Milliseconds max_ejection_time_jitter{0};
+    uint32_t max_ejection_percent = 10;
+    bool always_eject_one_host = false;
+    // Percent of detections that eject.
+    uint32_t enforcing_consecutive_5xx = 100;
+    uint32_t enforcing_consecutive_gateway_failure = 0;
+    uint32_t enforcing_consecutive_local_origin_failure = 100;
+    uint32_t enforcing_success_rate = 100;
+    uint32_t enforcing_failure_percentage = 0;
+    uint32_t success_rate_minimum_hosts = 5;
+    uint32_t success_rate_request_volume = 100;
+    uint32_t success_rate_stdev_factor = 1900;  // thousandths
+    uint32_t failure_percentage_threshold = 85;
+    uint32_t failure_percentage_minimum_hosts = 5;
+    uint32_t failure_percentage_request_volume = 50;
+    bool successful_active_health_check_uneject_host = true;
+};
+
 }  // namespace heirloom::config

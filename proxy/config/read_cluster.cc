@@ -234,6 +234,10 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     if (message.health_checks_size() > 1)
         problems.error(path.item("health_checks", 1), "Multiple health checks not supported");
     config.load_balancing = read_load_balancing(message, path, problems);
+    if (message.has_outlier_detection()) {
+        config.outlier_detection =
+            read_outlier_detection(message.outlier_detection(), path.field("outlier_detection"), problems);
+    }
     read_circuit_breakers(message.circuit_breakers(), path.field("circuit_breakers"), config, problems);
     if (message.has_transport_socket()) {
         read_upstream_socket(message.transport_socket(), path.field("transport_socket"), config, context);

@@ -35,7 +35,8 @@ class Bootstrap;
 }
 namespace envoy::config::cluster::v3 {
 class Cluster;
-}
+class OutlierDetection;
+}  // namespace envoy::config::cluster::v3
 namespace envoy::config::listener::v3 {
 class FilterChain;
 class Listener;
@@ -193,6 +194,10 @@ std::shared_ptr<const LoadBalancingConfig> read_load_balancing(const envoy::conf
                                                                const Path& path, Problems& problems);
 std::shared_ptr<const HashPolicyConfig> read_hash_policy(const envoy::config::route::v3::RouteAction& message,
                                                          const Path& path, Problems& problems);
+
+// --- read_outlier_detection.cc
+std::shared_ptr<const OutlierDetectionConfig> read_outlier_detection(
+    const envoy::config::cluster::v3::OutlierDetection& message, const Path& path, Problems& problems);
 
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(

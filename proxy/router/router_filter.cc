@@ -213,6 +213,7 @@ void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::Upstrea
     encoder_ = &encoder;
     transport_ = &transport;
     if (request_complete_) arm_per_try_timer();
+    report(upstream::LocalOrigin::connected);
     stream_.info().upstream_local = transport.local_address();
     stream_.info().set_upstream_connection(transport.protocol(), transport.tls());
     const bool tunnel = tunnel_ != Tunnel::none;
@@ -304,6 +305,7 @@ void RouterFilter::on_interim(uint16_t, http::HeaderMap&) {}
 void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream) {
     http::StreamInfo& info = stream_.info();
     const uint16_t status = read_status(headers);
+    report(headers, status);
     if (retry_response(status, headers, end_stream)) return;
     response_started_ = true;
     retry_timer_.cancel();
@@ -368,6 +370,8 @@ void RouterFilter::on_stream_reset(StreamReset reason) {
 }
 
 void RouterFilter::attempt_failed(StreamReset reason, std::string_view transport_failure) {
+    // The orderly end of a connection is no failure of the endpoint, nor is what is refused here.
+    if (reason != StreamReset::unprocessed && reason != StreamReset::overflow) report(upstream::LocalOrigin::failed);
     const bool sent = transport_ && !transport_->nothing_sent();
     const bool by_policy = reason != StreamReset::unprocessed && retry_.wants(reason, sent);
     if (by_policy ? retry_failure(reason, sent) : may_repeat(reason) && repeat(reason)) return;

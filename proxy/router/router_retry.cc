@@ -96,6 +96,7 @@ void RouterFilter::on_retry_timer(void* self) {
 void RouterFilter::end_try_in_time() {
     cluster_->stats().upstream_rq_per_try_timeout.add();
     endpoint_.numbers().rq_timeout.add();
+    report(upstream::LocalOrigin::timeout);
     abandon_upstream();
     if (retry_failure(StreamReset::local, true)) return;
     leave_upstream();
@@ -114,6 +115,7 @@ void RouterFilter::on_route_timeout(void* self) {
         router.stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
         return;
     }
+    if (!router.waiting_) router.report(upstream::LocalOrigin::timeout);
     router.abandon_upstream();
     router.leave_upstream();
     router.time_out("response_timeout");

@@ -2,6 +2,8 @@
 #include "proxy/router/upstream_failure.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 namespace heirloom::router {
 
@@ -32,6 +34,18 @@ ResponseFlag flag_of(StreamReset reason) {
             return ResponseFlag::upstream_protocol_error;
     }
     return ResponseFlag::local_reset;
+}
+
+uint16_t outlier_status(const http::HeaderMap& headers, uint16_t status) {
+    const http::HeaderField* const grpc = headers.find("grpc-status");
+    if (!grpc) return status;
+    // By number: OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, ... UNAUTHENTICATED.
+    static constexpr uint16_t kStatuses[] = {200, 499, 500, 400, 504, 404, 409, 403, 429,
+                                             400, 409, 400, 501, 500, 503, 500, 401};
+    size_t number = 0;
+    const auto [end, error] = std::from_chars(grpc->value.data(), grpc->value.data() + grpc->value.size(), number);
+    if (error != std::errc() || end != grpc->value.data() + grpc->value.size()) return status;
+    return number < std::size(kStatuses) ? kStatuses[number] : 500;
 }
 
 std::string failure_body(StreamReset reason, bool retried) {

@@ -21,4 +21,7 @@ std::string failure_body(http::StreamReset reason, bool retried);
 // "upstream_reset_before_response_started{REASON|TRANSPORT FAILURE}", blanks as '_'; after the start likewise.
 std::string failure_details(http::StreamReset reason, std::string_view transport_failure, bool response_started);
 
+// The status that outlier detection judges a response by: a gRPC status that comes with its head means more.
+uint16_t outlier_status(const http::HeaderMap& headers, uint16_t status);
+
 }  // namespace heirloom::router

@@ -17,7 +17,7 @@ enum class CheckResult : uint8_t {
     retriable_answer,  // wrong, but configured to count toward the threshold only
     network_failure,   // no connection, or it broke
     timeout,
-    told_to_leave,  // x-envoy-immediate-health-check-fail
+    told_to_leave,  // x-envoy-immediate-health-check-fail, of a check or of an ordinary response
 };
 
 class CheckThresholds {

@@ -6,6 +6,7 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/cluster_stats.h"
+#include "proxy/upstream/outlier_monitor.h"
 
 namespace heirloom::upstream {
 
@@ -20,6 +21,8 @@ struct Cluster {
 
     const config::ClusterConfig& config;
     const ClusterStats stats;
+    // Any worker, seldom: what it found out about an endpoint. Set before any worker is there.
+    OutlierMonitor::Tell tell = [](const auto&, EndpointEvent) {};
     SharedLimit connections;
     SharedLimit pending;
     SharedLimit requests;

@@ -37,6 +37,12 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
 
     bool checked() const { return checked_; }
 
+    void fail_at_once() {
+        in_.stats_.failure.add();
+        in_.stats_.passive_failure.add();
+        settle(CheckResult::told_to_leave);
+    }
+
   private:
     static void on_interval(void* self) {
         auto& check = *static_cast<HostCheck*>(self);
@@ -56,6 +62,7 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
         (good ? in_.stats_.success : in_.stats_.failure).add();
         if (result == CheckResult::network_failure || result == CheckResult::timeout) in_.stats_.network_failure.add();
         const bool pending = settle(result);
+        if (good && in_.on_passed) in_.on_passed(*endpoint_);
         interval_timer_.arm(in_.loop_.timers(), in_.next_interval(good, pending));
         if (!std::exchange(checked_, true)) in_.on_first_result();
     }
@@ -128,6 +135,11 @@ void ClusterChecks::on_first_result() {
     if (!first_round_done_) return;
     const bool all = std::all_of(checks_.begin(), checks_.end(), [](const auto& one) { return one.second->checked(); });
     if (all) std::exchange(first_round_done_, nullptr)();
+}
+
+void ClusterChecks::fail_at_once(const Endpoint& endpoint) {
+    const auto found = checks_.find(&endpoint);
+    if (found != checks_.end()) found->second->fail_at_once();
 }
 
 void ClusterChecks::stop() {

@@ -32,6 +32,10 @@ class ClusterChecks {
     void follow();
     // Calls `done` when all endpoints that are there have been checked once; maybe at once.
     void on_first_round(std::function<void()> done);
+    // An ordinary response asked for it (x-envoy-immediate-health-check-fail).
+    void fail_at_once(const Endpoint& endpoint);
+    // Each time an endpoint has passed a check. Null at first.
+    std::function<void(const Endpoint&)> on_passed;
     // The generation drains: the health stays as it is.
     void stop();
 

@@ -9,6 +9,7 @@
 #include "proxy/upstream/cluster_hosts.h"
 #include "proxy/upstream/dns_cluster.h"
 #include "proxy/upstream/dns_resolver.h"
+#include "proxy/upstream/outlier_detector.h"
 #include "proxy/upstream/worker_cluster.h"
 
 namespace heirloom::upstream {
@@ -16,6 +17,7 @@ namespace heirloom::upstream {
 namespace {
 
 class Worker;
+class Manager;
 
 // Outlives the manager for as long as a worker needs it. `mutex` guards what a starting worker and a DNS update both
 // touch; no request ever takes it.
@@ -27,6 +29,7 @@ struct Shared {
     std::vector<std::shared_ptr<const HostSet>> hosts;           // by index of the cluster
     std::vector<std::shared_ptr<const tls::ClientContext>> tls;  // likewise; null: none
     std::vector<Worker*> workers;
+    Manager* manager = nullptr;  // main thread; null when it has ended
 };
 
 class Worker final : public WorkerClusters {
@@ -101,6 +104,7 @@ class Manager final : public ClusterManager {
     Manager(network::EventLoop& loop, std::shared_ptr<const config::Snapshot> snapshot, stats::Registrar& registrar)
         : stats_(make_cluster_manager_stats(registrar)), resolver_(loop, make_dns_stats(registrar), {}) {
         shared_->snapshot = std::move(snapshot);
+        shared_->manager = this;
         const auto& configs = shared_->snapshot->clusters;
         shared_->hosts.resize(configs.size(), std::make_shared<const HostSet>());
         shared_->tls.resize(configs.size());
@@ -113,12 +117,21 @@ class Manager final : public ClusterManager {
                 shared_->clusters.back()->stats,
                 [this, i](std::shared_ptr<const HostSet> hosts) { publish(i, std::move(hosts)); }));
             checks_.push_back(config.health_check ? make_checks(loop, registrar, i, name) : nullptr);
+            if (config.outlier_detection) {
+                outliers_.push_back(std::make_unique<OutlierDetector>(loop, *shared_->clusters[i], *hosts_[i],
+                                                                      make_outlier_stats(registrar, name)));
+            } else {
+                outliers_.push_back(nullptr);
+            }
+            listen(loop, i);
             stats_.cluster_added.add();
         }
         stats_.warming_clusters.set(configs.size());
         warming_ = configs.size();
         for (uint32_t i = 0; i < configs.size(); ++i) start(loop, i);
     }
+
+    ~Manager() override { shared_->manager = nullptr; }
 
     void on_initialized(std::function<void()> done) override {
         if (warming_ == 0) return done();
@@ -148,6 +161,7 @@ class Manager final : public ClusterManager {
     void retire() override {
         for (uint32_t i = 0; i < hosts_.size(); ++i) {
             if (checks_[i]) checks_[i]->stop();
+            if (outliers_[i]) outliers_[i]->hide();
             hosts_[i]->hide();
         }
         stats_.active_clusters.set(0);
@@ -192,8 +206,32 @@ class Manager final : public ClusterManager {
                                                [this, index] { return shared_->tls[index]; });
     }
 
+    // What workers find out comes here. The loop outlives them.
+    void listen(network::EventLoop& loop, uint32_t index) {
+        shared_->clusters[index]->tell = [&loop, shared = std::weak_ptr(shared_), index](
+                                             const std::shared_ptr<const Endpoint>& endpoint, EndpointEvent event) {
+            loop.post([shared, index, endpoint, event] {
+                const auto held = shared.lock();
+                if (held && held->manager) held->manager->on_event(index, *endpoint, event);
+            });
+        };
+        if (!checks_[index] || !outliers_[index]) return;
+        checks_[index]->on_passed = [this, index](const Endpoint& endpoint) {
+            outliers_[index]->on_check_passed(endpoint);
+        };
+    }
+
+    void on_event(uint32_t index, const Endpoint& endpoint, EndpointEvent event) {
+        if (event == EndpointEvent::told_to_leave) {
+            if (checks_[index]) checks_[index]->fail_at_once(endpoint);
+        } else if (outliers_[index]) {
+            outliers_[index]->on_event(endpoint, event);
+        }
+    }
+
     void take_endpoints(uint32_t index, EndpointList list) {
         hosts_[index]->set_endpoints(std::move(list), checks_[index] ? ClusterChecks::kInitial : HealthFlags{0});
+        if (outliers_[index]) outliers_[index]->follow();
         if (checks_[index]) checks_[index]->follow();
     }
 
@@ -217,8 +255,9 @@ class Manager final : public ClusterManager {
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     ClusterManagerStats stats_;
     DnsResolver resolver_;
-    std::vector<std::unique_ptr<ClusterHosts>> hosts_;    // by index of the cluster
-    std::vector<std::unique_ptr<ClusterChecks>> checks_;  // likewise; null: none
+    std::vector<std::unique_ptr<ClusterHosts>> hosts_;        // by index of the cluster
+    std::vector<std::unique_ptr<ClusterChecks>> checks_;      // likewise; null: none
+    std::vector<std::unique_ptr<OutlierDetector>> outliers_;  // likewise
     std::vector<std::unique_ptr<DnsCluster>> dns_;
     std::function<void()> initialized_;
     size_t warming_ = 0;

@@ -39,6 +39,12 @@ class WorkerCluster {
                              const StreamNeeds& needs) = 0;
     // Opens a raw connection to the endpoint, which keeps the lease. No callback before this returns.
     virtual TcpAcquired connect_tcp(EndpointLease endpoint, TcpCallbacks& callbacks, const StreamNeeds& needs) = 0;
+    // What became of a request at the endpoint, for outlier detection: the status of its response (of a gRPC error that
+    // which it stands for), or what happened before one.
+    virtual void report_status(const EndpointLease& endpoint, uint16_t status) = 0;
+    virtual void report_local_origin(const EndpointLease& endpoint, LocalOrigin what) = 0;
+    // A response said x-envoy-immediate-health-check-fail.
+    virtual void report_told_to_leave(const EndpointLease& endpoint) = 0;
     // A unit of max_retries; false: none is left. One that was taken is given back when the retry has its response, or
     // has failed.
     virtual bool take_retry() = 0;

@@ -13,11 +13,12 @@
 #include <vector>
 
 #include "proxy/config/snapshot.h"
+#include "proxy/upstream/endpoint_events.h"
 #include "shm/socket_name.h"
 
 namespace heirloom::upstream {
 
-// X(field): what /clusters shows of an endpoint.
+// X(field): what /clusters shows of an endpoint, and what outlier detection judges by (results in all, good ones).
 #define HEIRLOOM_ENDPOINT_NUMBERS(X) \
     X(cx_active)                     \
     X(cx_connect_fail)               \
@@ -27,7 +28,9 @@ namespace heirloom::upstream {
     X(rq_success)                    \
     X(rq_timeout)                    \
     X(rq_total)                      \
-    X(rq_pending_active)
+    X(rq_pending_active)             \
+    X(outlier_total)                 \
+    X(outlier_success)
 
 // Summed over workers.
 struct EndpointNumbers {
@@ -80,9 +83,11 @@ class Endpoint {
     WorkerNumbers& add_worker() const;
     // Any thread.
     EndpointNumbers numbers() const;
+    FailureStreaks& streaks() const { return streaks_; }
 
   private:
     EndpointIdentity identity_;
+    mutable FailureStreaks streaks_;
     mutable std::atomic<WorkerNumbers*> workers_{nullptr};
 };
 

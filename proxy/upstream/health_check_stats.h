@@ -13,6 +13,7 @@ namespace heirloom::upstream {
     COUNTER(attempt)                                           \
     COUNTER(success)                                           \
     COUNTER(failure)                                           \
+    COUNTER(passive_failure)                                   \
     COUNTER(network_failure)                                   \
     GAUGE(healthy)                                             \
     GAUGE(degraded)

@@ -9,6 +9,7 @@
 #include "proxy/tls/context.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/cluster_stats.h"
+#include "proxy/upstream/outlier_monitor.h"
 
 namespace heirloom::upstream {
 
@@ -19,6 +20,7 @@ struct PoolContext {
     WorkerLimit connections;
     WorkerLimit pending;
     WorkerLimit requests;
+    const OutlierMonitor& outliers;
     std::shared_ptr<const tls::ClientContext> tls;  // for new connections; null: none, or not there yet
 };
 

@@ -26,6 +26,7 @@ void TcpConnection::end() { connection_->close(); }
 void TcpConnection::on_connected() {
     state_ = State::connected;
     count_connected();
+    endpoint_.context().outliers.on_tcp_connected(lease_);
     endpoint_.uncount_pending();
     count_request_begin();
     callbacks_->on_connected();
@@ -52,6 +53,8 @@ void TcpConnection::on_closed(network::CloseReason reason) {
     TcpCallbacks* const callbacks = callbacks_;
     if (connecting && callbacks) {
         const bool gone = reason == network::CloseReason::local;
+        const bool late = reason == network::CloseReason::connect_timeout;
+        if (!gone) context.outliers.on_local_origin(lease_, late ? LocalOrigin::timeout : LocalOrigin::failed);
         callbacks->on_tcp_failure(gone ? http::StreamReset::connection_terminated : connect_reset(reason),
                                   connect_failure(reason));
     } else if (callbacks) {

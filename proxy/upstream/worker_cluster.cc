@@ -8,12 +8,15 @@ namespace heirloom::upstream {
 WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker,
                                      std::shared_ptr<const HostSet> hosts,
                                      std::shared_ptr<const tls::ClientContext> tls)
-    : context_{loop,
+    : tell_(cluster.tell),
+      outliers_(cluster.config.outlier_detection.get(), cluster.tell),
+      context_{loop,
                cluster.config,
                cluster.stats,
                WorkerLimit(cluster.connections),
                WorkerLimit(cluster.pending),
                WorkerLimit(cluster.requests),
+               outliers_,
                std::move(tls)},
       retries_(cluster.retries),
       chooser_(cluster.config, cluster.stats, worker, *this) {

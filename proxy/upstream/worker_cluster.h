@@ -28,6 +28,15 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     Acquired acquire(const EndpointLease& endpoint, http::ResponseDecoder& decoder, PoolCallbacks& callbacks,
                      const StreamNeeds& needs) override;
     TcpAcquired connect_tcp(EndpointLease endpoint, TcpCallbacks& callbacks, const StreamNeeds& needs) override;
+    void report_status(const EndpointLease& endpoint, uint16_t status) override {
+        outliers_.on_status(endpoint, status);
+    }
+    void report_local_origin(const EndpointLease& endpoint, LocalOrigin what) override {
+        outliers_.on_local_origin(endpoint, what);
+    }
+    void report_told_to_leave(const EndpointLease& endpoint) override {
+        tell_(endpoint.use()->shared_endpoint(), EndpointEvent::told_to_leave);
+    }
     bool take_retry() override { return retries_.try_take(); }
     void give_back_retry() override { retries_.give_back(); }
 
@@ -47,6 +56,8 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     void keep_pools(const EndpointList& endpoints);
     void drain_failed(const HostSet& before);
 
+    const OutlierMonitor::Tell& tell_;
+    const OutlierMonitor outliers_;
     PoolContext context_;
     WorkerLimit retries_;
     EndpointChooser chooser_;

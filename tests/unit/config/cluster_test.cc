@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "proxy/config/health_config.h"
+#include "proxy/config/load_balancing_config.h"
 #include "tests/unit/config/load_text.h"
 
 namespace heirloom::config {
@@ -117,6 +118,83 @@ TEST_CASE("health checks that cannot be are told") {
     CHECK(errors_of(with_check("http_health_check: {path: /, method: CONNECT}")).find("method") != std::string::npos);
     CHECK(errors_of(with_cluster("ignore_health_on_host_removal: true")).find("ignore_health_on_host_removal") !=
           std::string::npos);
+}
+
+TEST_CASE("load balancing policies reach the snapshot") {
+    using Policy = LoadBalancingConfig::Policy;
+    CHECK(first_of(load(with_cluster("lb_policy: ROUND_ROBIN"))).load_balancing == nullptr);
+    CHECK(first_of(load(with_cluster("lb_policy: RANDOM"))).load_balancing->policy == Policy::random);
+    const auto least = load(with_cluster("lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 5}"));
+    CHECK(first_of(least).load_balancing->policy == Policy::least_request);
+    CHECK(first_of(least).load_balancing->choice_count == 5);
+    const auto ring =
+        load(with_cluster("lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 7, maximum_ring_size: 9, "
+                          "hash_function: XX_HASH}, common_lb_config: {consistent_hashing_lb_config: "
+                          "{use_hostname_for_hashing: true}}"));
+    CHECK(first_of(ring).load_balancing->policy == Policy::ring_hash);
+    CHECK(first_of(ring).load_balancing->minimum_ring_size == 7);
+    CHECK(first_of(ring).load_balancing->maximum_ring_size == 9);
+    CHECK(first_of(ring).load_balancing->by_hostname);
+    const auto maglev = load(with_cluster("lb_policy: MAGLEV, maglev_lb_config: {table_size: 101}"));
+    CHECK(first_of(maglev).load_balancing->policy == Policy::maglev);
+    CHECK(first_of(maglev).load_balancing->table_size == 101);
+}
+
+TEST_CASE("load balancing that cannot be is told") {
+    const std::string at = "static_resources.clusters[0].";
+    CHECK(errors_of(with_cluster("lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 1}")) ==
+          at + "least_request_lb_config.choice_count: must be at least 2");
+    CHECK(errors_of(with_cluster("ring_hash_lb_config: {}")) == at + "ring_hash_lb_config: needs lb_policy RING_HASH");
+    CHECK(errors_of(with_cluster("lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 8, maximum_ring_size: "
+                                 "7}")) ==
+          at + "ring_hash_lb_config: ring hash: minimum_ring_size (8) > maximum_ring_size (7)");
+    CHECK(errors_of(with_cluster("lb_policy: MAGLEV, maglev_lb_config: {table_size: 100}")) ==
+          at + "maglev_lb_config.table_size: The table size of maglev must be prime number");
+    CHECK(errors_of(with_cluster("lb_policy: CLUSTER_PROVIDED")).find("lb_policy") != std::string::npos);
+}
+
+TEST_CASE("outlier detection reaches the snapshot") {
+    using std::chrono::milliseconds;
+    const OutlierDetectionConfig plain;
+    CHECK(first_of(load(with_cluster("outlier_detection: {}"))).outlier_detection->max_ejection_percent == 10);
+    const auto snapshot = load(with_cluster(
+        "outlier_detection: {consecutive_5xx: 1, interval: 2s, base_ejection_time: 400s, max_ejection_percent: 3, "
+        "enforcing_consecutive_5xx: 4, enforcing_success_rate: 5, success_rate_minimum_hosts: 6, "
+        "success_rate_request_volume: 7, success_rate_stdev_factor: 8, consecutive_gateway_failure: 9, "
+        "enforcing_consecutive_gateway_failure: 10, split_external_local_origin_errors: true, "
+        "consecutive_local_origin_failure: 11, enforcing_consecutive_local_origin_failure: 12, "
+        "failure_percentage_threshold: 13, enforcing_failure_percentage: 14, failure_percentage_minimum_hosts: 15, "
+        "failure_percentage_request_volume: 16, max_ejection_time_jitter: 1s, "
+        "successful_active_health_check_uneject_host: false, always_eject_one_host: true}"));
+    const OutlierDetectionConfig& read = *first_of(snapshot).outlier_detection;
+    CHECK(read.consecutive_5xx == 1);
+    CHECK(read.interval == milliseconds(2000));
+    CHECK(read.base_ejection_time == milliseconds(400000));
+    CHECK(read.max_ejection_time == milliseconds(400000));
+    CHECK(plain.max_ejection_time == milliseconds(300000));
+    CHECK(read.max_ejection_percent == 3);
+    CHECK(read.enforcing_consecutive_5xx == 4);
+    CHECK(read.enforcing_success_rate == 5);
+    CHECK(read.success_rate_minimum_hosts == 6);
+    CHECK(read.success_rate_request_volume == 7);
+    CHECK(read.success_rate_stdev_factor == 8);
+    CHECK(read.consecutive_gateway_failure == 9);
+    CHECK(read.enforcing_consecutive_gateway_failure == 10);
+    CHECK(read.split_external_local_origin_errors);
+    CHECK(read.consecutive_local_origin_failure == 11);
+    CHECK(read.enforcing_consecutive_local_origin_failure == 12);
+    CHECK(read.failure_percentage_threshold == 13);
+    CHECK(read.enforcing_failure_percentage == 14);
+    CHECK(read.failure_percentage_minimum_hosts == 15);
+    CHECK(read.failure_percentage_request_volume == 16);
+    CHECK(read.max_ejection_time_jitter == milliseconds(1000));
+    CHECK_FALSE(read.successful_active_health_check_uneject_host);
+    CHECK(read.always_eject_one_host);
+    const std::string at = "static_resources.clusters[0].outlier_detection.";
+    CHECK(errors_of(with_cluster("outlier_detection: {interval: 0s, max_ejection_percent: 101, base_ejection_time: 5s, "
+                                 "max_ejection_time: 4s}")) ==
+          at + "interval: must be more than 0\n" + at + "max_ejection_percent: must be at most 100\n" + at +
+              "max_ejection_time: max_ejection_time cannot be smaller than base_ejection_time");
 }
 
 TEST_CASE("what cannot be is told") {

@@ -55,6 +55,9 @@ struct ScriptedCluster final : upstream::WorkerCluster, upstream::WorkerClusters
                                       const upstream::StreamNeeds& needs) override {
         return real.connect_tcp(std::move(endpoint), callbacks, needs);
     }
+    void report_status(const upstream::EndpointLease&, uint16_t) override {}
+    void report_local_origin(const upstream::EndpointLease&, upstream::LocalOrigin) override {}
+    void report_told_to_leave(const upstream::EndpointLease&) override {}
     bool take_retry() override { return real.take_retry(); }
     void give_back_retry() override { real.give_back_retry(); }
     upstream::WorkerCluster& real;
