@@ -85,9 +85,15 @@ void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& 
     check_header_value(config.override_auto_sni_header, path.field("override_auto_sni_header"), problems);
 }
 
+void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& message, const Path& path, ClusterConfig& config,
+                Problems& problems) {
+    config.http1_trailers = message.enable_trailers();
+    config.http1_proper_case_names = read_proper_case(message, path, problems);
+}
+
 void read_protocol(const HttpProtocolOptions& message, const Path& path, ClusterConfig& config, Problems& problems) {
     const auto read_versions = [&](const auto& options, const char* name) {
-        config.http1_trailers = options.http_protocol_options().enable_trailers();
+        read_http1(options.http_protocol_options(), path.field(name).field("http_protocol_options"), config, problems);
         config.http2 = read_http2_options(options.http2_protocol_options(),
                                           path.field(name).field("http2_protocol_options"), problems);
     };
@@ -98,7 +104,8 @@ void read_protocol(const HttpProtocolOptions& message, const Path& path, Cluster
                 config.protocol = ClusterConfig::Protocol::http2;
                 read_versions(chosen, "explicit_http_config");
             } else if (chosen.has_http_protocol_options()) {
-                config.http1_trailers = chosen.http_protocol_options().enable_trailers();
+                read_http1(chosen.http_protocol_options(),
+                           path.field("explicit_http_config").field("http_protocol_options"), config, problems);
             } else {
                 problems.error(path.field("explicit_http_config"),
                                "one of http_protocol_options, http2_protocol_options is required");
@@ -132,7 +139,7 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
     READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
     read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), target,
                         problems);
-    config.http1_trailers = message.http_protocol_options().enable_trailers();
+    read_http1(message.http_protocol_options(), path.field("http_protocol_options"), config, problems);
     if (message.has_http2_protocol_options()) {
         config.protocol = ClusterConfig::Protocol::http2;
         config.http2 =

@@ -89,6 +89,7 @@ void read_http1_options(const Http1ProtocolOptions& message, const Path& path, H
     config.default_host_for_http10 = message.default_host_for_http_10();
     check_header_value(config.default_host_for_http10, path.field("default_host_for_http_10"), problems);
     config.enable_trailers = message.enable_trailers();
+    config.proper_case_names = read_proper_case(message, path, problems);
 }
 
 void read_timeouts(const HttpConnectionManager& message, const Path& path, HttpConnectionManagerConfig& config,

@@ -5,6 +5,7 @@
 namespace heirloom::config {
 namespace {
 
+using envoy::config::core::v3::Http1ProtocolOptions;
 using envoy::config::core::v3::Http2ProtocolOptions;
 using envoy::config::core::v3::HttpProtocolOptions;
 using envoy::config::core::v3::KeepaliveSettings;
@@ -43,6 +44,13 @@ void read_common_options(const HttpProtocolOptions& message, const Path& path, c
     READ_DURATION(message, idle_timeout, path, problems, target.idle_timeout);
     READ_DURATION(message, max_connection_duration, path, problems, target.max_connection_duration);
     READ_WRAPPED(message, max_requests_per_connection, target.max_requests_per_connection);
+}
+
+bool read_proper_case(const Http1ProtocolOptions& message, const Path& path, Problems& problems) {
+    if (!message.has_header_key_format()) return false;
+    const bool proper = message.header_key_format().has_proper_case_words();
+    if (!proper) problems.error(path.field("header_key_format"), "proper_case_words is required");
+    return proper;
 }
 
 Http2Config read_http2_options(const Http2ProtocolOptions& message, const Path& path, Problems& problems) {

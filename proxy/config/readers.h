@@ -21,6 +21,7 @@ class Address;
 class CidrRange;
 class DataSource;
 class HealthCheck;
+class Http1ProtocolOptions;
 class Http2ProtocolOptions;
 class HttpProtocolOptions;
 class SocketAddress;
@@ -130,6 +131,9 @@ struct CommonHttpOptions {
 };
 void read_common_options(const envoy::config::core::v3::HttpProtocolOptions& message, const Path& path,
                          const CommonHttpOptions& target, Problems& problems);
+// header_key_format: are names to be written in proper case?
+bool read_proper_case(const envoy::config::core::v3::Http1ProtocolOptions& message, const Path& path,
+                      Problems& problems);
 Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& message, const Path& path,
                                Problems& problems);
 

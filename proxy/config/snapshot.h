@@ -91,6 +91,7 @@ struct HttpConnectionManagerConfig {
     Milliseconds delayed_close_timeout{1000};
     Milliseconds max_connection_duration{0};
     bool enable_trailers = false;
+    bool proper_case_names = false;  // of HTTP/1 answers: "Content-Type"
     bool accept_http10 = false;
     std::string default_host_for_http10;
     bool allow_absolute_url = true;
@@ -185,6 +186,7 @@ struct ClusterConfig {
     enum class Protocol { http1, http2, by_downstream, by_alpn } protocol = Protocol::http1;
     Http2Config http2;
     bool http1_trailers = false;                   // HTTP/1: pass on the request's and the response's trailers
+    bool http1_proper_case_names = false;          // HTTP/1: "Content-Type"
     std::shared_ptr<const UpstreamTlsConfig> tls;  // null: plain
     bool auto_sni = false;                         // SNI is the request's :authority
     std::string override_auto_sni_header;

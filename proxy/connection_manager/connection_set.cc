@@ -13,6 +13,7 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     http1_settings_.max_headers_bytes = http.max_request_headers_kb * 1024;
     http1_settings_.max_headers_count = http.max_headers_count;
     http1_settings_.enable_trailers = http.enable_trailers;
+    http1_settings_.proper_case_names = http.proper_case_names;
     http1_settings_.accept_http10 = http.accept_http10;
     http1_settings_.default_host_for_http10 = http.default_host_for_http10;
     http1_settings_.allow_absolute_url = http.allow_absolute_url;

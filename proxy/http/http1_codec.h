@@ -13,8 +13,9 @@ namespace heirloom::http {
 struct Http1Settings {
     uint32_t max_headers_bytes = 60 * 1024;
     uint32_t max_headers_count = 100;
-    bool enable_trailers = false;  // forward trailers; else they are parsed and dropped
-    bool accept_http10 = false;    // else 426
+    bool enable_trailers = false;    // forward trailers; else they are parsed and dropped
+    bool proper_case_names = false;  // written as "Content-Type", else in lower case
+    bool accept_http10 = false;      // else 426
     std::string_view default_host_for_http10;
     bool allow_absolute_url = true;
 };

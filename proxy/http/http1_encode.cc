@@ -71,6 +71,20 @@ void HeadWriter::put_fields(const HeaderMap& headers) {
     }
 }
 
+void HeadWriter::capitalize_names(FirstLine first) {
+    char* at = begin_;
+    if (first == FirstLine::apart) at = std::find(at, at_, '\n') + 1;
+    while (at < at_) {
+        bool begins = true;
+        for (; at < at_ && *at != ':'; ++at) {
+            const bool letter = *at >= 'a' && *at <= 'z';
+            if (begins && letter) *at = static_cast<char>(*at - 'a' + 'A');
+            begins = !letter && !(*at >= 'A' && *at <= 'Z') && !(*at >= '0' && *at <= '9');
+        }
+        at = std::find(at, at_, '\n') + 1;
+    }
+}
+
 void HeadWriter::finish() {
     put("\r\n");
     out_.commit(static_cast<size_t>(at_ - begin_));
@@ -104,12 +118,13 @@ void BodyEncoder::encode(network::Buffer& data, network::Buffer& out) {
     data.clear();
 }
 
-bool BodyEncoder::finish(network::Buffer& out, const HeaderMap* trailers) {
+bool BodyEncoder::finish(network::Buffer& out, const HeaderMap* trailers, bool proper_case_names) {
     if (framing_ == BodyFraming::chunked) {
         if (trailers) {
             out.append("0\r\n");
             HeadWriter writer(out, *trailers, 0);
             writer.put_fields(*trailers);
+            if (proper_case_names) writer.capitalize_names(HeadWriter::FirstLine::field);
             writer.finish();
         } else {
             out.append("0\r\n\r\n");

@@ -33,6 +33,11 @@ class HeadWriter {
     // keep-alive, proxy-connection, transfer-encoding, content-length). A field with a control character in it is left
     // out.
     void put_fields(const HeaderMap& headers);
+    // What was put so far: names in proper case, each letter at the begin or behind what is neither letter nor digit
+    // is a capital. `apart`: the first line holds no name.
+    // Source: Envoy, header casing, "proper_case_words".
+    enum class FirstLine : uint8_t { apart, field };
+    void capitalize_names(FirstLine first);
     void finish();  // the empty line; commits to the buffer
 
   private:
@@ -56,7 +61,7 @@ class BodyEncoder {
     void encode(network::Buffer& data, network::Buffer& out);
     // Writes what ends the body, with `trailers` when not null. Returns false when fewer bytes came than were
     // announced: the connection must not be used again.
-    bool finish(network::Buffer& out, const HeaderMap* trailers);
+    bool finish(network::Buffer& out, const HeaderMap* trailers, bool proper_case_names = false);
 
   private:
     BodyFraming framing_ = BodyFraming::none;

@@ -229,6 +229,7 @@ void Http1Server::encode_interim(uint16_t status, const HeaderMap& headers) {
     writer.put(reason_phrase(status));
     writer.put("\r\n");
     writer.put_fields(headers);
+    if (settings_.proper_case_names) writer.capitalize_names(HeadWriter::FirstLine::apart);
     writer.finish();
     if (!busy_) connection_.flush();
 }

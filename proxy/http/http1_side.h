@@ -131,6 +131,7 @@ class Http1Side : public BodyFlow {
     }
 
     void write_head_end(HeadWriter& writer, bool end_stream) {
+        if (settings_.proper_case_names) writer.capitalize_names(HeadWriter::FirstLine::apart);
         writer.finish();
         if (end_stream) {
             end_message(nullptr);
@@ -148,7 +149,8 @@ class Http1Side : public BodyFlow {
     bool half_open() const { return tunnel_ && (in_ != Incoming::complete || out_ != Outgoing::complete); }
 
     void end_message(const HeaderMap* trailers) {
-        if (!exchange_->encoder.finish(connection_.write_buffer(), trailers)) close_ = true;
+        if (!exchange_->encoder.finish(connection_.write_buffer(), trailers, settings_.proper_case_names))
+            close_ = true;
         out_ = Outgoing::complete;
         if (tunnel_) connection_.finish_writing();
         side().message_written(true);

@@ -125,6 +125,7 @@ void PooledConnection::make_codec() {
     } else {
         http::Http1Settings settings;
         settings.enable_trailers = context.config.http1_trailers;
+        settings.proper_case_names = context.config.http1_proper_case_names;
         codec_ = http::make_http1_client(*connection_, *this, settings);
     }
 }
