@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "proxy/access_log/filter.h"
 #include "proxy/access_log/format.h"
 #include "proxy/access_log/writer.h"
 
@@ -59,6 +60,7 @@ void AccessLogManager::flush() {
 
 struct Logger::Impl {
     struct Sink {
+        Filter filter;
         Format format;
         std::shared_ptr<File> file;
         std::string batch;
@@ -87,7 +89,7 @@ Logger::Logger(network::EventLoop& loop, const std::vector<config::AccessLogConf
                std::vector<std::shared_ptr<File>> files)
     : impl_(std::make_unique<Impl>(loop)) {
     for (size_t i = 0; i < configs.size() && i < files.size(); ++i) {
-        impl_->sinks.push_back({Format(configs[i].format), std::move(files[i]), {}});
+        impl_->sinks.push_back({Filter(configs[i].filter), Format(configs[i].format), std::move(files[i]), {}});
     }
 }
 
@@ -99,6 +101,7 @@ void Logger::flush() { impl_->flush(false); }
 
 void Logger::log(const Record& record) {
     for (Impl::Sink& sink : impl_->sinks) {
+        if (!sink.filter.passes(record)) continue;
         const size_t before = sink.batch.size();
         sink.format.append(sink.batch, record, impl_->loop.wall_now());
         const FilesystemStats& stats = sink.file->writer().stats();

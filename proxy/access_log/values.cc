@@ -125,16 +125,16 @@ const network::TlsSession* upstream_tls(const http::StreamInfo& info) {
 
 void append_port(std::string& out, const shm::SocketAddress& address) { append_number(out, address.port()); }
 
+// The endpoint of a connection that came to be.
+const shm::SocketAddress* connected_host(const http::StreamInfo& info) {
+    return info.upstream_local ? info.upstream_host : nullptr;
+}
+
 bool append_headers(std::string& out, const http::HeaderMap* headers, const Operation& operation) {
-    const size_t before = out.size();
     if (!headers) return false;
-    if (!append_header(out, *headers, operation.id, operation.text) &&
-        (operation.alternative.empty() ||
-         !append_header(out, *headers, operation.alternative_id, operation.alternative))) {
-        return false;
-    }
-    if (out.size() - before > operation.max_length) out.resize(before + operation.max_length);
-    return true;
+    return append_header(out, *headers, operation.id, operation.text) ||
+           (!operation.alternative.empty() &&
+            append_header(out, *headers, operation.alternative_id, operation.alternative));
 }
 
 bool append_validity(std::string& out, TimeFormat& format, const network::TlsSession* tls,
@@ -162,7 +162,11 @@ Operation make_operation(config::LogPiece&& piece, std::vector<TimeFormat>& time
         made.text = host_name();
     } else if (piece.op == LogOperator::environment) {
         const char* value = std::getenv(made.text.c_str());
-        made.text = value ? std::string(value).substr(0, made.max_length) : std::string();
+        made.text = value ? std::string(value).substr(0, made.max_length) : "-";  // a text also in JSON, as in Envoy
+    } else if (piece.op == LogOperator::common_duration) {
+        made.request = make_duration(made.text);
+    } else if (piece.op == LogOperator::path) {
+        made.request = make_path(made.text);
     }
     return made;
 }
@@ -170,6 +174,11 @@ Operation make_operation(config::LogPiece&& piece, std::vector<TimeFormat>& time
 bool append_value(std::string& out, const Operation& operation, std::vector<TimeFormat>& times, const Record& record,
                   std::chrono::system_clock::time_point now) {
     const http::StreamInfo& info = record.info;
+    const size_t before = out.size();
+    const auto cut = [&](bool found) {
+        if (out.size() - before > operation.max_length) out.resize(before + operation.max_length);
+        return found;
+    };
     switch (operation.op) {
         case LogOperator::literal:  // the text after the last value
             break;
@@ -192,6 +201,8 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
             return append_count(out, info.request_headers_bytes);
         case LogOperator::response_headers_bytes:
             return append_count(out, info.response_headers_bytes);
+        case LogOperator::response_trailers_bytes:
+            return append_count(out, record.trailers ? record.trailers->byte_size() : 0);
         case LogOperator::protocol:
             return append_text(out, info.protocol ? http::name_of(*info.protocol) : std::string_view{});
         case LogOperator::upstream_protocol:
@@ -217,6 +228,8 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
             return append_milliseconds(out, info.start, info.upstream_response_start);
         case LogOperator::response_tx_duration:
             return append_milliseconds(out, info.upstream_response_start, info.end);
+        case LogOperator::common_duration:
+            return append_duration(out, operation.request, info);
         case LogOperator::route_name:
             return append_text(out, info.route_name);
         case LogOperator::upstream_host:
@@ -224,10 +237,23 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
         case LogOperator::upstream_host_name:
             if (!info.upstream_host_name.empty()) return append_text(out, info.upstream_host_name);
             return append_optional(out, info.upstream_host, &append_address);
+        case LogOperator::upstream_host_name_without_port:
+            if (!info.upstream_host_name.empty()) return append_text(out, ip_of(info.upstream_host_name));
+            return append_optional(out, info.upstream_host, &append_ip);
         case LogOperator::upstream_cluster:
             return append_text(out, info.upstream_cluster);
         case LogOperator::upstream_local_address:
             return append_optional(out, info.upstream_local ? &*info.upstream_local : nullptr, &append_address);
+        case LogOperator::upstream_local_address_without_port:
+            return append_optional(out, info.upstream_local ? &*info.upstream_local : nullptr, &append_ip);
+        case LogOperator::upstream_local_port:
+            return append_optional(out, info.upstream_local ? &*info.upstream_local : nullptr, &append_port);
+        case LogOperator::upstream_remote_address:
+            return append_optional(out, connected_host(info), &append_address);
+        case LogOperator::upstream_remote_address_without_port:
+            return append_optional(out, connected_host(info), &append_ip);
+        case LogOperator::upstream_remote_port:
+            return append_optional(out, connected_host(info), &append_port);
         case LogOperator::upstream_request_attempt_count:
             return append_count(out, info.upstream_attempts);
         case LogOperator::downstream_remote_address:
@@ -238,6 +264,8 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
             return append_optional(out, info.downstream_direct_remote, &append_address);
         case LogOperator::downstream_direct_remote_address_without_port:
             return append_optional(out, info.downstream_direct_remote, &append_ip);
+        case LogOperator::downstream_direct_remote_port:
+            return append_optional(out, info.downstream_direct_remote, &append_port);
         case LogOperator::downstream_local_address:
             return append_optional(out, info.downstream_local, &append_address);
         case LogOperator::downstream_local_address_without_port:
@@ -246,6 +274,10 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
             return append_optional(out, info.downstream_local, &append_port);
         case LogOperator::connection_id:
             return append_count(out, info.connection_id);
+        case LogOperator::stream_id:
+            return append_text(out, record.request.get(http::HeaderId::x_request_id));
+        case LogOperator::access_log_type:
+            return append_text(out, info.protocol ? "DownstreamEnd" : "TcpConnectionEnd");
         case LogOperator::filter_chain_name:
             return append_text(out, info.filter_chain_name);
         case LogOperator::requested_server_name: {
@@ -308,11 +340,15 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
                 out, record,
                 operation.op == LogOperator::grpc_status_number ? "NUMBER" : std::string_view(operation.text));
         case LogOperator::req:
-            return append_headers(out, &record.request, operation);
+            return cut(append_headers(out, &record.request, operation));
         case LogOperator::resp:
-            return append_headers(out, record.response, operation);
+            return cut(append_headers(out, record.response, operation));
+        case LogOperator::query_param:
+            return cut(append_query_parameter(out, operation.text, record.request));
+        case LogOperator::path:
+            return cut(append_path(out, operation.request, record.request));
         case LogOperator::trailer:
-            return append_headers(out, record.trailers, operation);
+            return cut(append_headers(out, record.trailers, operation));
     }
     return false;
 }

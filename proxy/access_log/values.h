@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/access_log/access_log.h"
+#include "proxy/access_log/request_values.h"
 #include "proxy/access_log/time_format.h"
 #include "proxy/config/access_log_format.h"
 
@@ -21,6 +22,7 @@ struct Operation {
     http::HeaderId alternative_id = http::HeaderId::other;
     size_t max_length = std::string::npos;
     size_t time = 0;  // index into the `times` below
+    RequestValue request;
 };
 
 // Appends to `times` where the operator prints one.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One entry of an `access_log` list: where its lines go, and what they say.
+// One entry of an `access_log` list: where its lines go, what they say, and for which records.
 #pragma once
 
 #include <string>
 
+#include "proxy/config/access_log_filter.h"
 #include "proxy/config/access_log_format.h"
 
 namespace heirloom::config {
@@ -13,6 +14,7 @@ struct AccessLogConfig {
     Sink sink = Sink::file;
     std::string path;  // file
     LogFormat format = default_access_log_format();
+    LogFilter filter;
 };
 
 }  // namespace heirloom::config

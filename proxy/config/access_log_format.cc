@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/config/access_log_format.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace heirloom::config {
@@ -13,7 +14,7 @@ const char* const kDefaultAccessLogFormat =
 
 namespace {
 
-enum class Takes { none, header, time, one };
+enum class Takes { none, header, time, one, argument, optional };
 
 struct Operator {
     LogOperator op;
@@ -26,6 +27,10 @@ constexpr Operator kOperators[] = {
     HEIRLOOM_LOG_OPERATORS(X)
 #undef X
 };
+
+// Of COMMON_DURATION, as far as they are known of a request.
+constexpr std::string_view kTimePoints[] = {"DS_RX_BEG", "DS_RX_END", "US_TX_END",
+                                            "US_RX_BEG", "US_RX_END", "DS_TX_END"};
 
 const Operator* find_operator(std::string_view name) {
     for (const Operator& row : kOperators) {
@@ -97,6 +102,45 @@ Status read_header_arguments(std::string_view arguments, LogPiece& piece) {
     return Ok{};
 }
 
+std::vector<std::string_view> split(std::string_view text) {
+    std::vector<std::string_view> parts;
+    for (size_t colon = text.find(':'); colon != std::string_view::npos; colon = text.find(':')) {
+        parts.push_back(text.substr(0, colon));
+        text.remove_prefix(colon + 1);
+    }
+    parts.push_back(text);
+    return parts;
+}
+
+Status check_common_duration(std::string_view arguments) {
+    const std::vector<std::string_view> parts = split(arguments);
+    if (parts.size() < 2 || parts.size() > 3) {
+        return Error{"Invalid common duration configuration: " + std::string(arguments)};
+    }
+    for (size_t i = 0; i < 2; ++i) {
+        const auto is_point = [&](std::string_view name) { return name == parts[i]; };
+        if (std::none_of(std::begin(kTimePoints), std::end(kTimePoints), is_point)) {
+            return Error{"time point is not supported: " + std::string(parts[i])};
+        }
+    }
+    if (parts.size() == 3 && parts[2] != "ms" && parts[2] != "us" && parts[2] != "ns") {
+        return Error{"Invalid common duration precision: " + std::string(parts[2]) + "."};
+    }
+    return Ok{};
+}
+
+Status check_path_options(std::string_view arguments) {
+    const std::vector<std::string_view> parts = split(arguments);
+    if (!parts[0].empty() && parts[0] != "WQ" && parts[0] != "NQ") {
+        return Error{"Invalid PATH option: '" + std::string(parts[0]) + "', only 'WQ'/'NQ' are allowed"};
+    }
+    const bool is_second =
+        parts.size() < 2 || parts[1].empty() || parts[1] == "ORIG" || parts[1] == "PATH" || parts[1] == "ORIG_OR_PATH";
+    if (is_second && parts.size() <= 2) return Ok{};
+    return Error{"Invalid PATH option: '" + std::string(arguments.substr(parts[0].size() + 1)) +
+                 "', only 'ORIG'/'PATH'/'ORIG_OR_PATH' are allowed"};
+}
+
 Result<LogPiece> read_piece(const Command& command) {
     const std::string name(command.name);
     const Operator* found = find_operator(command.name);
@@ -104,13 +148,16 @@ Result<LogPiece> read_piece(const Command& command) {
     LogPiece piece;
     piece.op = found->op;
     const std::string_view arguments = command.arguments.value_or("");
-    const bool requires_arguments = found->takes == Takes::header || found->op == LogOperator::environment;
+    const bool requires_arguments =
+        found->takes == Takes::header || found->takes == Takes::argument || found->op == LogOperator::common_duration;
+    const bool takes_length =
+        found->takes == Takes::header || found->takes == Takes::argument || found->takes == Takes::optional;
     if (found->takes == Takes::none && (command.arguments || command.length)) {
         return Error{name + " does not take any parameters or length"};
     }
     if (requires_arguments && arguments.empty()) return Error{name + " requires parameters"};
     if (command.length) {
-        if (!requires_arguments) return Error{name + " does not allow length to be specified."};
+        if (!takes_length) return Error{name + " does not allow length to be specified."};
         size_t length = 0;
         const char* last = command.length->data() + command.length->size();
         if (std::from_chars(command.length->data(), last, length).ec != std::errc()) {
@@ -128,6 +175,8 @@ Result<LogPiece> read_piece(const Command& command) {
         }
         case Takes::time:
         case Takes::one:
+        case Takes::argument:
+        case Takes::optional:
             piece.text = arguments;
             break;
     }
@@ -137,6 +186,13 @@ Result<LogPiece> read_piece(const Command& command) {
     if (found->op == LogOperator::grpc_status && !arguments.empty() && arguments != "CAMEL_STRING" &&
         arguments != "SNAKE_STRING" && arguments != "NUMBER") {
         return Error{"GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER."};
+    }
+    if (found->op == LogOperator::grpc_status && arguments == "NUMBER") piece.op = LogOperator::grpc_status_number;
+    if (found->op == LogOperator::common_duration) {
+        if (Status status = check_common_duration(arguments); !status) return status.error();
+    }
+    if (found->op == LogOperator::path) {
+        if (Status status = check_path_options(arguments); !status) return status.error();
     }
     return piece;
 }

@@ -24,6 +24,7 @@ extern const char* const kDefaultAccessLogFormat;
     X(bytes_sent, "BYTES_SENT", none, number)                                                                     \
     X(request_headers_bytes, "REQUEST_HEADERS_BYTES", none, number)                                               \
     X(response_headers_bytes, "RESPONSE_HEADERS_BYTES", none, number)                                             \
+    X(response_trailers_bytes, "RESPONSE_TRAILERS_BYTES", none, number)                                           \
     X(protocol, "PROTOCOL", none, text)                                                                           \
     X(upstream_protocol, "UPSTREAM_PROTOCOL", none, text)                                                         \
     X(response_code, "RESPONSE_CODE", none, number)                                                               \
@@ -36,21 +37,31 @@ extern const char* const kDefaultAccessLogFormat;
     X(request_tx_duration, "REQUEST_TX_DURATION", none, number)                                                   \
     X(response_duration, "RESPONSE_DURATION", none, number)                                                       \
     X(response_tx_duration, "RESPONSE_TX_DURATION", none, number)                                                 \
+    X(common_duration, "COMMON_DURATION", one, number)                                                            \
     X(route_name, "ROUTE_NAME", none, text)                                                                       \
     X(upstream_host, "UPSTREAM_HOST", none, text)                                                                 \
     X(upstream_host_name, "UPSTREAM_HOST_NAME", none, text)                                                       \
+    X(upstream_host_name_without_port, "UPSTREAM_HOST_NAME_WITHOUT_PORT", none, text)                             \
     X(upstream_cluster, "UPSTREAM_CLUSTER", none, text)                                                           \
     X(upstream_local_address, "UPSTREAM_LOCAL_ADDRESS", none, text)                                               \
+    X(upstream_local_address_without_port, "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", none, text)                     \
+    X(upstream_local_port, "UPSTREAM_LOCAL_PORT", none, number)                                                   \
+    X(upstream_remote_address, "UPSTREAM_REMOTE_ADDRESS", none, text)                                             \
+    X(upstream_remote_address_without_port, "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", none, text)                   \
+    X(upstream_remote_port, "UPSTREAM_REMOTE_PORT", none, number)                                                 \
     X(upstream_request_attempt_count, "UPSTREAM_REQUEST_ATTEMPT_COUNT", none, number)                             \
     X(downstream_remote_address, "DOWNSTREAM_REMOTE_ADDRESS", none, text)                                         \
     X(downstream_remote_address_without_port, "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", none, text)               \
     X(downstream_remote_port, "DOWNSTREAM_REMOTE_PORT", none, number)                                             \
     X(downstream_direct_remote_address, "DOWNSTREAM_DIRECT_REMOTE_ADDRESS", none, text)                           \
     X(downstream_direct_remote_address_without_port, "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", none, text) \
+    X(downstream_direct_remote_port, "DOWNSTREAM_DIRECT_REMOTE_PORT", none, number)                               \
     X(downstream_local_address, "DOWNSTREAM_LOCAL_ADDRESS", none, text)                                           \
     X(downstream_local_address_without_port, "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", none, text)                 \
     X(downstream_local_port, "DOWNSTREAM_LOCAL_PORT", none, number)                                               \
     X(connection_id, "CONNECTION_ID", none, number)                                                               \
+    X(stream_id, "STREAM_ID", none, text)                                                                         \
+    X(access_log_type, "ACCESS_LOG_TYPE", none, text)                                                             \
     X(filter_chain_name, "FILTER_CHAIN_NAME", none, text)                                                         \
     X(requested_server_name, "REQUESTED_SERVER_NAME", none, text)                                                 \
     X(downstream_tls_version, "DOWNSTREAM_TLS_VERSION", none, text)                                               \
@@ -91,10 +102,12 @@ extern const char* const kDefaultAccessLogFormat;
     X(grpc_status, "GRPC_STATUS", one, text)                                                                      \
     X(grpc_status_number, "GRPC_STATUS_NUMBER", none, number)                                                     \
     X(hostname, "HOSTNAME", none, text)                                                                           \
-    X(environment, "ENVIRONMENT", one, text)                                                                      \
+    X(environment, "ENVIRONMENT", argument, text)                                                                 \
     X(req, "REQ", header, text)                                                                                   \
     X(resp, "RESP", header, text)                                                                                 \
-    X(trailer, "TRAILER", header, text)
+    X(trailer, "TRAILER", header, text)                                                                           \
+    X(query_param, "QUERY_PARAM", argument, text)                                                                 \
+    X(path, "PATH", optional, text)
 
 enum class LogOperator {
     literal,

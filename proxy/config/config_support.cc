@@ -36,6 +36,10 @@ the only HTTP filter is the router; proxy_protocol stands before tls_inspector; 
 `auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
 certificate for it all the same. `sni` is sent as it is written.
 
+Where a filter of an access log names a `runtime_key`, its value is the one of the configuration: nothing sets keys at run time
+yet. `not_health_check_filter` lets every request through, as none is answered as a health check. A filter in `and_filter`
+or `or_filter` has the fields of the one around it.
+
 A malformed HTTP/2 message ends its stream and never the connection, as Envoy does with
 `override_stream_error_on_invalid_http_message: true`; `false` is refused.
 
@@ -126,7 +130,12 @@ class Writer {
         const bool is_leaf = !is_message || value.message_type()->full_name().starts_with("google.protobuf.");
         text_ += "| `" + path + "` | " + (is_leaf ? leaf_name(holder_name(field, outer), value) : "") + " | " +
                  support + " |\n";
-        if (!is_leaf) fields(*value.message_type(), path + ".", holder_name(field, outer));
+        if (is_leaf) return;
+        const Descriptor* type = value.message_type();
+        if (std::find(around_.begin(), around_.end(), type) != around_.end()) return;  // as above, again
+        around_.push_back(type);
+        fields(*type, path + ".", holder_name(field, outer));
+        around_.pop_back();
     }
 
     std::string leaf_name(const std::string& holder, const FieldDescriptor& value) {
@@ -157,6 +166,7 @@ class Writer {
 
     std::string text_;
     std::vector<const Descriptor*> types_;
+    std::vector<const Descriptor*> around_;  // the messages that hold the one that is written
 };
 
 }  // namespace

@@ -49,6 +49,7 @@ void read_stream(const Stream& message, const Path& path, AccessLogConfig& confi
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems) {
     AccessLogConfig config;
+    if (message.has_filter()) config.filter = read_log_filter(message.filter(), path.field("filter"), problems);
     const Path at = path.field("typed_config");
     FileAccessLog file;
     StdoutAccessLog standard_output;

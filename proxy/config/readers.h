@@ -30,7 +30,8 @@ class TransportSocket;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::accesslog::v3 {
 class AccessLog;
-}
+class AccessLogFilter;
+}  // namespace envoy::config::accesslog::v3
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
@@ -211,6 +212,10 @@ LogFormat read_text_log_format(const std::string& text, const Path& path, Proble
 // One line of JSON for each record, its keys sorted.
 LogFormat read_json_log_format(const google::protobuf::Struct& message, const Path& path, Problems& problems);
 LogFormat read_log_format(const envoy::config::core::v3::SubstitutionFormatString& message, const Path& path,
+                          Problems& problems);
+
+// --- read_log_filter.cc
+LogFilter read_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& message, const Path& path,
                           Problems& problems);
 
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two programs under the same configuration, each with an upstream of its own that behaves alike."""
+import re
 import subprocess
 import time
 
@@ -54,11 +55,11 @@ class Subject(Program, Admin):
             time.sleep(0.005)
 
     def lines(self):
-        """Client port -> the rest of its log lines."""
+        """Client port -> the rest of its log lines. The port comes first, in JSON as `0`."""
         found = {}
         with open(self.access_log_path, errors='replace') as file:
             for line in file:
-                port, _, rest = line.rstrip('\n').partition(' ')
+                port, rest = re.fullmatch(r'(?:\{"0":)?([^ ,]*)[ ,]?(.*)', line.rstrip('\n')).groups()
                 found.setdefault(int(port) if port.isdigit() else port, []).append(rest)
         return found
 

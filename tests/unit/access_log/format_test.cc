@@ -243,6 +243,53 @@ TEST_CASE_FIXTURE(FormatFixture, "the status of gRPC") {
     std::string out;
     compiled.append(out, {info, request, &response, &trailers}, {});
     CHECK(out == "99 99 99 99");
+    trailers.set("grpc-status", "x");
+    out.clear();
+    compiled.append(out, {info, request, &response, &trailers}, {});
+    CHECK(out == "-1 -1 -1 -1");
+    response.remove("grpc-status");
+    info.response_code = 503;
+    CHECK(print(format) == "Unavailable UNAVAILABLE 14 14");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "durations between two points") {
+    info.upstream_response_start = info.start + std::chrono::microseconds(2500);
+    CHECK(print("%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:ns)% %COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)% "
+                "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG)% %COMMON_DURATION(US_RX_BEG:DS_TX_END:us)%") ==
+          "2500000 2500 2 3400");
+    CHECK(print("%COMMON_DURATION(US_RX_BEG:DS_RX_BEG:ms)% %COMMON_DURATION(DS_RX_BEG:US_RX_END:ms)%") == "- -");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "path and query") {
+    CHECK(print("%PATH% %PATH(WQ)% %PATH(NQ)% %PATH(WQ:PATH):5% %PATH(WQ:ORIG)%") ==
+          "/things?q=1 /things?q=1 /things /thin -");
+    request.add_copy(http::HeaderId::x_envoy_original_path, "/before?a");
+    CHECK(print("%PATH% %PATH(NQ:ORIG)% %PATH(NQ:PATH)% %PATH(NQ:ORIG_OR_PATH)%") ==
+          "/before?a /before /things /before");
+    request.set(http::HeaderId::path, "/?a=1&b=%41%2&c&a=2&%64=x#d=1");
+    CHECK(print("%QUERY_PARAM(a)% %QUERY_PARAM(b)%|%QUERY_PARAM(c)%|%QUERY_PARAM(d)% %QUERY_PARAM(e)% "
+                "%QUERY_PARAM(b):1%") == "1 A%2||x - A");
+    request.set(http::HeaderId::path, "/");
+    CHECK(print("%QUERY_PARAM(a)%") == "-");
+}
+
+TEST_CASE_FIXTURE(FormatFixture, "addresses of the connections") {
+    const std::string_view upstream =
+        "%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %UPSTREAM_LOCAL_PORT% "
+        "%UPSTREAM_REMOTE_ADDRESS% %UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% "
+        "%UPSTREAM_REMOTE_PORT%";
+    CHECK(print(upstream) == "- - - - -");
+    info.upstream_local = *shm::make_ip_address("192.0.2.1", 50000);
+    CHECK(print(upstream) == "192.0.2.1 50000 198.51.100.3:8080 198.51.100.3 8080");
+    CHECK(print("%DOWNSTREAM_DIRECT_REMOTE_PORT% %UPSTREAM_HOST_NAME_WITHOUT_PORT%") == "40001 198.51.100.3");
+    info.upstream_host_name = "app.example:80";
+    CHECK(print("%UPSTREAM_HOST_NAME_WITHOUT_PORT% %ACCESS_LOG_TYPE% %STREAM_ID%") == "app.example DownstreamEnd -");
+    request.add_copy(http::HeaderId::x_request_id, "an-id");
+    trailers.add_copy("x-sum", "12");
+    Format format = compile("%STREAM_ID% %RESPONSE_TRAILERS_BYTES%");
+    std::string out;
+    format.append(out, {info, request, &response, &trailers}, {});
+    CHECK(out == "an-id 7");
 }
 
 TEST_CASE_FIXTURE(FormatFixture, "JSON: numbers, texts, what is missing, parts of texts") {

@@ -45,6 +45,18 @@ TEST_CASE("arguments may hold percent signs and parentheses") {
     CHECK(parse("%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%").at(0).text == "ALLOW_WHITESPACES");
 }
 
+TEST_CASE("arguments of operators are checked") {
+    CHECK(error_of("%COMMON_DURATION%") == "COMMON_DURATION requires parameters");
+    CHECK(error_of("%COMMON_DURATION(DS_RX_BEG)%").starts_with("Invalid common duration configuration"));
+    CHECK(error_of("%COMMON_DURATION(DS_RX_BEG:US_CX_BEG)%") == "time point is not supported: US_CX_BEG");
+    CHECK(error_of("%COMMON_DURATION(DS_RX_BEG:DS_TX_END:s)%") == "Invalid common duration precision: s.");
+    CHECK(error_of("%PATH(XX)%") == "Invalid PATH option: 'XX', only 'WQ'/'NQ' are allowed");
+    CHECK(error_of("%PATH(NQ:OLD)%").starts_with("Invalid PATH option: 'OLD'"));
+    CHECK(error_of("%QUERY_PARAM%") == "QUERY_PARAM requires parameters");
+    CHECK(parse("%PATH:3%").at(0).max_length == 3u);
+    CHECK(parse("%GRPC_STATUS(NUMBER)%").at(0).op == LogOperator::grpc_status_number);
+}
+
 TEST_CASE("errors are Envoy's") {
     CHECK(error_of("%NO_SUCH%") == "Not supported field in StreamInfo: NO_SUCH");
     CHECK(error_of("x %lower%") == "Incorrect configuration: x %lower%. Couldn't find valid command at position 2");
