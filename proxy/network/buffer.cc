@@ -91,7 +91,7 @@ void Buffer::drop_front_slice() {
         slices_.clear();
         head_ = 0;
     } else if (head_ >= kCompactAfter) {
-        slices_.erase(slices_.begin(), slices_.begin() + head_);
+        slices_.erase_front(head_);
         head_ = 0;
     }
 }
@@ -128,23 +128,18 @@ std::string_view Buffer::linearize(size_t n) {
     if (head_ > 0) {
         slices_[--head_] = Slice{BlockRef(block), 0, static_cast<uint32_t>(n)};
     } else {
-        slices_.insert(slices_.begin(), Slice{BlockRef(block), 0, static_cast<uint32_t>(n)});
+        slices_.push_front(BlockRef(block), 0, static_cast<uint32_t>(n));
     }
     size_ += n;
     return front();
 }
 
 // The last slice, when bytes can be added behind it: nobody else may have written there.
-Buffer::Slice* Buffer::growable_tail() {
+Slice* Buffer::growable_tail() {
     if (slices_.size() == head_) return nullptr;
     Slice& last = slices_.back();
     const Block& block = *last.block.get();
     return last.end == block.filled && block.filled < block.capacity ? &last : nullptr;
-}
-
-void Buffer::push(BlockRef block, uint32_t begin, uint32_t end) {
-    if (slices_.capacity() == 0) slices_.reserve(4);
-    slices_.push_back(Slice{std::move(block), begin, end});
 }
 
 // Flat, as is move_from(): frames are written piece by piece.
@@ -152,7 +147,7 @@ void Buffer::push(BlockRef block, uint32_t begin, uint32_t end) {
     while (!bytes.empty()) {
         Slice* tail = growable_tail();
         if (!tail) {
-            push(BlockRef(acquire_block()), 0, 0);
+            slices_.push_back(BlockRef(acquire_block()), 0, 0);
             tail = &slices_.back();
         }
         Block& block = *tail->block.get();
@@ -177,7 +172,7 @@ void Buffer::append(BlockRef block, std::string_view bytes_in_block) {
             return;
         }
     }
-    push(std::move(block), begin, end);
+    slices_.push_back(std::move(block), begin, end);
 }
 
 [[gnu::flatten]] void Buffer::move_from(Buffer& source, size_t n) {
@@ -227,7 +222,7 @@ std::span<char> Buffer::reserve(size_t minimum) {
         reserved_ = static_cast<uint32_t>(slices_.size() - 1);
     } else {
         reserved_ = static_cast<uint32_t>(slices_.size());
-        push(BlockRef(acquire_block(static_cast<uint32_t>(minimum))), 0, 0);
+        slices_.push_back(BlockRef(acquire_block(static_cast<uint32_t>(minimum))), 0, 0);
         tail = &slices_.back();
     }
     Block* block = tail->block.get();
@@ -238,7 +233,7 @@ int Buffer::reserve_blocks(struct iovec* out, int count) {
     const std::span<char> first = reserve(1);
     out[0] = {first.data(), first.size()};
     for (int i = 1; i < count; ++i) {
-        push(BlockRef(acquire_block()), 0, 0);
+        slices_.push_back(BlockRef(acquire_block()), 0, 0);
         out[i] = {slices_.back().block.get()->data(), kBlockBytes};
     }
     return count;

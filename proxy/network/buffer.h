@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buffer: a queue of bytes in reference-counted blocks of a per-thread pool. A body travels from one socket to the
 // other by moving slices, never by copying; a parsed head stays where it was read and is kept alive by a BlockRef.
-// Buffers and blocks belong to one thread. An empty buffer holds no block.
+// Buffers and blocks belong to one thread. An empty buffer holds no memory.
 #pragma once
 
 #include <sys/uio.h>
@@ -12,44 +12,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+#include "proxy/network/slices.h"
 
 namespace heirloom::network {
-
-struct Block {
-    Block* next_free;
-    uint32_t references;
-    uint32_t capacity;
-    uint32_t filled;  // bytes handed out; only a slice that ends here may grow
-    char* data() { return reinterpret_cast<char*>(this + 1); }
-};
-inline constexpr uint32_t kBlockBytes = 16 * 1024;
-Block* acquire_block(uint32_t capacity = kBlockBytes);  // references = 1; standard sizes come from the thread's pool
-void free_block(Block* block);                          // used by BlockRef
-size_t pooled_blocks();                                 // of this thread; for tests and /memory
-
-class BlockRef {
-  public:
-    BlockRef() = default;
-    explicit BlockRef(Block* adopted) : block_(adopted) {}
-    BlockRef(const BlockRef& other) : block_(other.block_) {
-        if (block_) ++block_->references;
-    }
-    BlockRef(BlockRef&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    BlockRef& operator=(BlockRef other) noexcept {
-        std::swap(block_, other.block_);
-        return *this;
-    }
-    ~BlockRef() { reset(); }
-    void reset() {
-        if (block_ && --block_->references == 0) free_block(block_);
-        block_ = nullptr;
-    }
-    Block* get() const { return block_; }
-
-  private:
-    Block* block_ = nullptr;
-};
 
 class Buffer {
   public:
@@ -58,12 +24,9 @@ class Buffer {
         : slices_(std::move(other.slices_)),
           head_(std::exchange(other.head_, 0)),
           reserved_(std::exchange(other.reserved_, 0)),
-          size_(std::exchange(other.size_, 0)) {
-        other.slices_.clear();
-    }
+          size_(std::exchange(other.size_, 0)) {}
     Buffer& operator=(Buffer&& other) noexcept {
         slices_ = std::move(other.slices_);
-        other.slices_.clear();
         head_ = std::exchange(other.head_, 0);
         size_ = std::exchange(other.size_, 0);
         reserved_ = std::exchange(other.reserved_, 0);
@@ -108,17 +71,11 @@ class Buffer {
     std::string to_string() const;  // for tests and errors
 
   private:
-    struct Slice {
-        BlockRef block;
-        uint32_t begin;
-        uint32_t end;
-    };
     Slice* growable_tail();
     void drop_front_slice();
-    void push(BlockRef block, uint32_t begin, uint32_t end);
 
     // slices_[head_..] is the content; compacted when the head has moved far. No slice is empty outside of a reserve.
-    std::vector<Slice> slices_;
+    Slices slices_;
     uint32_t head_ = 0;
     uint32_t reserved_ = 0;  // first slice of the reserve that is under way
     size_t size_ = 0;

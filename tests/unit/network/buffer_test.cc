@@ -152,6 +152,31 @@ TEST_CASE("a moved-from buffer is empty") {
     CHECK(source.empty());
 }
 
+TEST_CASE("many slices move to another buffer and come back to one") {
+    Buffer source;
+    std::string all;
+    for (int i = 0; i < 40; ++i) {  // each too large to be copied, from a block of its own
+        Buffer piece;
+        piece.append(letters(4000) + std::to_string(i));
+        all += piece.to_string();
+        source.move_from(piece);
+        CHECK(piece.empty());
+    }
+    iovec pieces[64];
+    CHECK(source.fill_iovec(pieces, 64) == 40);
+    Buffer target(std::move(source));
+    CHECK(source.empty());
+    CHECK(source.fill_iovec(pieces, 64) == 0);
+    source.append("again");
+    CHECK(target.to_string() == all);
+    target.consume(39 * 4000);  // the consumed slices are dropped
+    CHECK(target.to_string() == all.substr(39 * 4000));
+    target = std::move(source);
+    CHECK(target.to_string() == "again");
+    CHECK(target.linearize(5) == "again");
+    CHECK(target.fill_iovec(pieces, 64) == 1);
+}
+
 TEST_CASE("random work agrees with a string") {
     std::mt19937 random(11);
     Buffer buffers[2];
