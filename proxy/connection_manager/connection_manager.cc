@@ -17,18 +17,23 @@ ConnectionManager::ConnectionManager(ConnectionSet& set, network::AcceptedConnec
     connection_.set_high_watermark(set.config().buffer_limit_bytes);
     if (accepted.client) {
         const shm::SocketAddress target = accepted.client_target ? *accepted.client_target : shm::SocketAddress{};
-        proxied_ = std::make_unique<const Proxied>(Proxied{*accepted.client, target});
+        extras().proxied = std::make_unique<const Proxied>(Proxied{*accepted.client, target});
     }
     if (secure_) {
         connection_.set_transport_socket(std::move(accepted.transport));
         connection_.set_handshake_timeout(accepted.handshake_timeout);
     } else if (!accepted.server_name.empty()) {
-        server_name_ = std::make_unique<const std::string>(std::move(accepted.server_name));
+        extras().server_name = std::move(accepted.server_name);
     }
     if (!accepted.unread.empty()) connection_.prepend_input(std::move(accepted.unread));
 }
 
 const ConnectionManagerConfig& ConnectionManager::config() const { return set_.config(); }
+
+ConnectionManager::Extras& ConnectionManager::extras() {
+    if (!extras_) extras_ = std::make_unique<Extras>();
+    return *extras_;
+}
 
 bool ConnectionManager::start() {
     if (!connection_.start()) return false;
@@ -48,8 +53,8 @@ bool ConnectionManager::start() {
     if (!secure_) choose_codec();
     wait_for_next_request();
     if (const milliseconds limit = config().http->max_connection_duration; limit.count() > 0) {
-        duration_timer_ = std::make_unique<network::Timer>(&ConnectionManager::on_max_duration, this);
-        duration_timer_->arm(config().loop.timers(), limit);
+        extras().duration_timer = std::make_unique<network::Timer>(&ConnectionManager::on_max_duration, this);
+        extras_->duration_timer->arm(config().loop.timers(), limit);
     }
     return true;
 }
@@ -108,15 +113,13 @@ void ConnectionManager::on_connected() {
 }
 
 const std::string& ConnectionManager::client_certificate() {
-    if (!client_certificate_) {
-        client_certificate_ = std::make_unique<const std::string>(
-            describe_client_certificate(*connection_.tls(), config().http->client_cert_details));
-    }
-    return *client_certificate_;
+    std::string& known = extras().client_certificate;
+    if (known.empty()) known = describe_client_certificate(*connection_.tls(), config().http->client_cert_details);
+    return known;
 }
 
 const shm::SocketAddress* ConnectionManager::local_address() {
-    if (proxied_ && proxied_->target.length != 0) return &proxied_->target;
+    if (proxied() && extras_->proxied->target.length != 0) return &extras_->proxied->target;
     // Asking the kernel is needed only where the listener's address says too little.
     return set_.listens_on_any() ? &connection_.local_address() : &config().listen_address;
 }
@@ -193,9 +196,10 @@ void ConnectionManager::on_broken_head(http::StreamReset reason, std::string_vie
     ++requests_;
     Stream& stream = set_.acquire_stream();
     stream.begin(*this, nullptr);
-    if (!slow_head_.empty()) {
-        if (slow_head_ == "stream_idle_timeout") stream.info().set_flag(http::ResponseFlag::stream_idle_timeout);
-        return stream.end_without_head(http::StreamReset::local, slow_head_);
+    if (extras_ && !extras_->slow_head.empty()) {
+        const std::string_view timeout = extras_->slow_head;
+        if (timeout == "stream_idle_timeout") stream.info().set_flag(http::ResponseFlag::stream_idle_timeout);
+        return stream.end_without_head(http::StreamReset::local, timeout);
     }
     stream.end_without_head(reason, details);
 }
@@ -350,21 +354,22 @@ void ConnectionManager::refuse_slow_head() {
         // HTTP/1: nothing is read on, as the client does not take what it was answered.
         return multiplexed_ ? close_after_response() : wait_for_next_request();
     }
-    slow_head_ = count_slow_head();
+    const std::string_view timeout = count_slow_head();
     if (multiplexed_) {
+        extras().slow_head = timeout;
         // A block of fields that does not end is in everybody's way; no answer can tell this one stream.
         codec_->finish_draining();
         return close_after_response();
     }
     Stream& stream = set_.acquire_stream();
     stream.begin(*this, nullptr);
-    if (slow_head_ == "request_header_timeout") {
-        stream.refuse_without_codec(408, "request header timeout", slow_head_);
-    } else if (slow_head_ == "request_overall_timeout") {
-        stream.refuse_without_codec(408, "request timeout", slow_head_);
+    if (timeout == "request_header_timeout") {
+        stream.refuse_without_codec(408, "request header timeout", timeout);
+    } else if (timeout == "request_overall_timeout") {
+        stream.refuse_without_codec(408, "request timeout", timeout);
     } else {
         stream.info().set_flag(http::ResponseFlag::stream_idle_timeout);
-        stream.refuse_without_codec(408, "stream timeout", slow_head_);
+        stream.refuse_without_codec(408, "stream timeout", timeout);
     }
     close_after_response();
 }
@@ -417,15 +422,15 @@ void ConnectionManager::on_write_buffer_low() {
 
 void ConnectionManager::count_bytes() {
     const HttpStats& stats = config().stats.http;
-    stats.downstream_cx_rx_bytes_total.add(connection_.bytes_received() - counted_received_);
-    stats.downstream_cx_tx_bytes_total.add(connection_.bytes_sent() - counted_sent_);
-    counted_received_ = connection_.bytes_received();
-    counted_sent_ = connection_.bytes_sent();
+    stats.downstream_cx_rx_bytes_total.add(connection_.bytes_received());
+    stats.downstream_cx_tx_bytes_total.add(connection_.bytes_sent());
+    connection_.forget_bytes();
     count_buffered();
 }
 
 void ConnectionManager::count_buffered() {
-    const auto tell = [](const stats::Gauge& gauge, size_t now, size_t& told) {
+    const auto tell = [](const stats::Gauge& gauge, size_t bytes, uint32_t& told) {
+        const auto now = static_cast<uint32_t>(std::min<size_t>(bytes, UINT32_MAX));
         if (now != told) gauge.add(static_cast<int64_t>(now) - static_cast<int64_t>(told));
         told = now;
     };
@@ -464,7 +469,7 @@ void ConnectionManager::on_closed(network::CloseReason reason) {
     stats.worker.downstream_cx_active.sub();
     stats.total_connections.sub();
     timer_.cancel();
-    duration_timer_.reset();
+    if (extras_) extras_->duration_timer.reset();
     set_.remove(*this);
 }
 

@@ -80,11 +80,13 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void remove(Stream& stream);
     const shm::SocketAddress* peer_address() { return &connection_.remote_address(); }
     // The peer, or the client that its PROXY header names.
-    const shm::SocketAddress* client_address() { return proxied_ ? &proxied_->client : peer_address(); }
+    const shm::SocketAddress* client_address() { return proxied() ? &extras_->proxied->client : peer_address(); }
     const shm::SocketAddress* local_address();
-    bool proxied() const { return proxied_ != nullptr; }
+    bool proxied() const { return extras_ && extras_->proxied; }
     // Whom the client asked for by a TLS that this listener does not speak: what it sends is no HTTP.
-    std::string_view server_name() const { return server_name_ ? std::string_view(*server_name_) : std::string_view{}; }
+    std::string_view server_name() const {
+        return extras_ ? std::string_view(extras_->server_name) : std::string_view{};
+    }
 
     // The element that x-forwarded-client-cert gets of this connection's client; "" without a certificate.
     const std::string& client_certificate();
@@ -112,12 +114,21 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     struct Proxied {
         shm::SocketAddress client, target;
     };
+    // What few connections have.
+    struct Extras {
+        std::unique_ptr<const Proxied> proxied;          // told by a PROXY header
+        std::unique_ptr<network::Timer> duration_timer;  // only where configured
+        std::string client_certificate;                  // made when first asked for
+        std::string server_name;                         // of a TLS that is not ended here
+        std::string_view slow_head;                      // static: the timeout that ended a head, HTTP/2
+    };
 
     // What timer_ waits for. While a stream is under way it may still be armed, but does nothing; it is armed anew when
     // the last one ends.
     enum class Wait : uint8_t { idle, soft_drain, head, last_goaway };
     enum class Goaway : uint8_t { none, wanted, notice, last };
 
+    Extras& extras();
     static void on_timer(void* self);
     static void on_max_duration(void* self);
     bool max_requests_reached();
@@ -139,19 +150,13 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     ConnectionSet& set_;
     network::Connection connection_;
     std::unique_ptr<http::ServerCodec> codec_;                // null: not chosen yet
-    std::unique_ptr<const Proxied> proxied_;                  // told by a PROXY header
     upstream::IntrusiveList<Stream, &Stream::hook> streams_;  // under way; HTTP/1: one at most
-    std::unique_ptr<const std::string> client_certificate_;   // made when first asked for
-    std::unique_ptr<const std::string> server_name_;          // of a TLS that is not ended here
     network::Timer timer_{&ConnectionManager::on_timer, this};
-    std::unique_ptr<network::Timer> duration_timer_;  // only where configured
+    std::unique_ptr<Extras> extras_;
     std::chrono::steady_clock::time_point start_;
-    uint64_t counted_received_ = 0;
-    uint64_t counted_sent_ = 0;
-    size_t buffered_in_ = 0;  // as told to the gauges
-    size_t buffered_out_ = 0;
+    uint32_t buffered_in_ = 0;  // as told to the gauges
+    uint32_t buffered_out_ = 0;
     uint32_t requests_ = 0;
-    std::string_view slow_head_;  // static: the timeout that ended a head, HTTP/2
     Wait waiting_for_ = Wait::idle;
     Goaway goaway_ = Goaway::none;
     bool secure_ = false;  // TLS, handshake over or not

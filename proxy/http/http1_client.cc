@@ -9,7 +9,7 @@ namespace {
 class Http1Client final : public ClientCodec, public RequestEncoder, private Http1Side<Http1Client> {
   public:
     Http1Client(network::Connection& connection, ClientCallbacks& callbacks, const Http1Settings& settings)
-        : Http1Side(connection, settings), callbacks_(callbacks) {}
+        : Http1Side(connection, own_settings_), own_settings_(settings), callbacks_(callbacks) {}
 
     // ClientCodec
     RequestEncoder& new_stream(ResponseDecoder& decoder) override;
@@ -50,6 +50,7 @@ class Http1Client final : public ClientCodec, public RequestEncoder, private Htt
     void complete_stream();
     void message_written(bool end);
 
+    const Http1Settings own_settings_;
     ClientCallbacks& callbacks_;
     ResponseDecoder* decoder_ = nullptr;
     bool head_request_ = false;

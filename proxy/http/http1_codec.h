@@ -28,6 +28,8 @@ struct Http1Settings {
 // absolute targets are not allowed. Hop-by-hop fields stay in the map for the connection manager to judge; the encoders
 // of both sides write host, content-length, transfer-encoding and connection themselves and skip such fields of the
 // map.
+//
+// The server's settings outlive it; the client keeps a copy.
 std::unique_ptr<ServerCodec> make_http1_server(network::Connection& connection, ServerCallbacks& callbacks,
                                                const Http1Settings& settings);
 std::unique_ptr<ClientCodec> make_http1_client(network::Connection& connection, ClientCallbacks& callbacks,

@@ -157,7 +157,7 @@ class Http1Side : public BodyFlow {
     }
 
     network::Connection& connection_;
-    const Http1Settings settings_;
+    const Http1Settings& settings_;
     ExchangePtr exchange_;
     Incoming in_ = Incoming::none;
     Outgoing out_ = Outgoing::none;

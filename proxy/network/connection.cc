@@ -37,11 +37,7 @@ ssize_t send_pieces(int fd, const Buffer& buffer, size_t& wanted) {
 }  // namespace
 
 Connection::Connection(EventLoop& loop, UniqueFd fd, ConnectionCallbacks& callbacks)
-    : loop_(loop),
-      callbacks_(callbacks),
-      fd_(std::move(fd)),
-      timer_(&Connection::on_timer, this),
-      id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
+    : loop_(loop), callbacks_(callbacks), fd_(std::move(fd)), id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
     // A flush is a whole message or a piece of a stream; waiting for more would only delay it. Not TCP: refused, no
     // harm.
     const int on = 1;
@@ -67,7 +63,7 @@ std::unique_ptr<Connection> Connection::connect(EventLoop& loop, const shm::Sock
         connection->connect_failed_ = true;
         connection->call_again();
     } else if (timeout.count() > 0) {
-        connection->timer_.arm(loop.timers(), timeout);
+        connection->arm_timer(timeout);
     }
     return connection;
 }
@@ -79,8 +75,13 @@ Connection::~Connection() {
 bool Connection::start() {
     if (registered_) return true;
     registered_ = loop_.add(fd_.get(), kEvents, this);
-    if (handshaking_ && !connecting_ && handshake_timeout_.count() > 0) timer_.arm(loop_.timers(), handshake_timeout_);
+    if (handshaking_ && !connecting_ && secured_->handshake_timeout.count() > 0) arm_timer(secured_->handshake_timeout);
     return registered_;
+}
+
+void Connection::arm_timer(std::chrono::milliseconds delay) {
+    if (!passage_) passage_ = std::make_unique<Passage>(this);
+    passage_->timer.arm(loop_.timers(), delay);
 }
 
 void Connection::prepend_input(Buffer&& bytes) {
@@ -154,8 +155,12 @@ void Connection::finish_connect(uint32_t events) {
     connecting_ = false;
     if (handshaking_ && state_ == State::open) return;  // the timer runs on
     handshaking_ = false;
-    timer_.cancel();
-    if (state_ == State::open) callbacks_.on_connected();
+    if (state_ == State::open) {
+        passage_.reset();
+        callbacks_.on_connected();
+    } else {
+        passage_->timer.cancel();
+    }
     if (state_ != State::closed) flush();
 }
 
@@ -259,7 +264,7 @@ void Connection::flush() {
     if (state_ == State::open) {
         report_watermark();
     } else if (moved && state_ == State::flushing) {
-        timer_.arm(loop_.timers(), linger_.count() > 0 ? linger_ : kFlushPatience);
+        arm_timer(passage_->linger.count() > 0 ? passage_->linger : kFlushPatience);
         if (pending_write_bytes() == 0) call_again();
     }
 }
@@ -329,10 +334,11 @@ void Connection::close_after_flush(std::chrono::milliseconds delay) {
         write_buffer_.clear();
         if (!connecting_) handshaking_ = false;  // then finish_connect() does it
     }
-    linger_ = delay;
+    if (!passage_) passage_ = std::make_unique<Passage>(this);
+    passage_->linger = delay;
     above_high_ = false;
     read_buffer_.clear();
-    if (!connecting_) timer_.arm(loop_.timers(), delay.count() > 0 ? delay : kFlushPatience);
+    if (!connecting_) arm_timer(delay.count() > 0 ? delay : kFlushPatience);
     flush();
     call_again();
 }
@@ -346,13 +352,13 @@ void Connection::continue_closing() {
             discard_input();
             return;
         }
-        if (write_failed_ || linger_.count() == 0) {
+        if (write_failed_ || passage_->linger.count() == 0) {
             discard_input();
             return finish(CloseReason::local);
         }
         state_ = State::lingering;
         ::shutdown(fd_.get(), SHUT_WR);
-        timer_.arm(loop_.timers(), linger_);
+        arm_timer(passage_->linger);
     }
     discard_input();
     if (state_ == State::lingering && end_of_stream_) finish(CloseReason::local);
@@ -377,7 +383,7 @@ void Connection::finish(CloseReason reason) {
     if (state_ == State::closed) return;
     if (secured_ && (reason == CloseReason::local || reason == CloseReason::remote)) send_farewell();
     state_ = State::closed;
-    timer_.cancel();
+    passage_.reset();
     loop_.forget(this);
     fd_.reset();
     registered_ = false;
@@ -421,7 +427,7 @@ Connection::Released Connection::release() {
     if (called_again_) loop_.forget(this);
     registered_ = false;
     called_again_ = false;
-    timer_.cancel();
+    passage_.reset();
     state_ = State::closed;
     write_buffer_.clear();
     return {std::move(fd_), std::move(read_buffer_)};

@@ -69,9 +69,9 @@ class Connection : public IoHandler, public Deferred {
 
     // Before start(), or right after connect(). What is in read_buffer() is then input of the handshake.
     void set_transport_socket(std::unique_ptr<TransportSocket> socket);
-    // For accepted connections with a transport socket, before start(): on_closed(connect_timeout) when the handshake
-    // takes longer. 0: no limit.
-    void set_handshake_timeout(std::chrono::milliseconds timeout) { handshake_timeout_ = timeout; }
+    // For accepted connections that have a transport socket, before start(): on_closed(connect_timeout) when the
+    // handshake takes longer. 0: no limit.
+    void set_handshake_timeout(std::chrono::milliseconds timeout) { secured_->handshake_timeout = timeout; }
     // Bytes that somebody read from the socket before (a listener filter) and that come first. Before start().
     void prepend_input(Buffer&& bytes);
     // Null: no TLS, or its handshake is not over. Lives as long as the connection.
@@ -122,6 +122,8 @@ class Connection : public IoHandler, public Deferred {
     // What the owner received and sent: bytes of the records' content, not of the records.
     uint64_t bytes_received() const { return bytes_received_; }
     uint64_t bytes_sent() const { return bytes_sent_; }
+    // Both begin at 0 again, for an owner that adds them up elsewhere.
+    void forget_bytes() { bytes_received_ = bytes_sent_ = 0; }
 
     struct Released {
         UniqueFd fd;
@@ -143,8 +145,16 @@ class Connection : public IoHandler, public Deferred {
         bool established = false;
         bool undecoded = false;      // the socket was not asked yet what to make of `in`
         bool peer_finished = false;  // close_notify
+        std::chrono::milliseconds handshake_timeout{0};
+    };
+    // What a connection needs while it opens or closes, and not in between.
+    struct Passage {
+        explicit Passage(Connection* connection) : timer(&Connection::on_timer, connection) {}
+        Timer timer;  // connect and handshake timeout, then delayed close
+        std::chrono::milliseconds linger{0};
     };
     static void on_timer(void* self);
+    void arm_timer(std::chrono::milliseconds delay);
     bool opening() const { return connecting_ || handshaking_; }
     void finish_connect(uint32_t events);
     void read_ready();
@@ -195,9 +205,7 @@ class Connection : public IoHandler, public Deferred {
     Buffer read_buffer_;
     Buffer write_buffer_;
     std::unique_ptr<Secured> secured_;
-    Timer timer_;  // connect and handshake timeout, then delayed close
-    std::chrono::milliseconds handshake_timeout_{0};
-    std::chrono::milliseconds linger_{0};
+    std::unique_ptr<Passage> passage_;
     uint64_t id_;
     uint64_t bytes_received_ = 0;
     uint64_t bytes_sent_ = 0;

@@ -77,7 +77,7 @@ void Connection::handshake() {
     handshaking_ = false;
     secured.established = true;
     secured.undecoded = !secured.in.empty();
-    timer_.cancel();
+    passage_.reset();
     callbacks_.on_connected();
     if (state_ == State::open && reading_) read_ready();
     if (state_ != State::closed) flush();

@@ -21,8 +21,9 @@ struct Manager : ServerCallbacks {
     std::function<void()> at_headers, at_end;
     std::function<void(const CodecError&)> at_error;
     bool close_when_done = true;
+    const Http1Settings settings;
 
-    explicit Manager(const Http1Settings& settings = {}) {
+    explicit Manager(const Http1Settings& chosen = {}) : settings(chosen) {
         codec = make_http1_server(*wire.connection, *this, settings);
         wire.on_bytes = [this] { codec->dispatch(); };
         wire.on_gone = [this](auto) { codec->on_connection_closed(); };

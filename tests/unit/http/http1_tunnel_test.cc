@@ -24,9 +24,9 @@ struct Site : ServerCallbacks {
     ResponseEncoder* encoder = nullptr;
     std::string log;
     std::string body;
+    Http1Settings settings;
 
     Site() {
-        Http1Settings settings;
         settings.accept_http10 = true;
         codec = make_http1_server(*wire.connection, *this, settings);
         wire.on_bytes = [this] { codec->dispatch(); };
