@@ -24,6 +24,19 @@ int pending_error(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
+ssize_t read_block(int fd, Buffer& into, size_t& room) {
+    const std::span<char> block = into.reserve(1);
+    room = block.size();
+    return ::recv(fd, block.data(), room, 0);
+}
+
+ssize_t read_blocks(int fd, Buffer& into, int wanted, size_t& room) {
+    iovec blocks[kBlocksOfLargeRead];
+    const int count = into.reserve_blocks(blocks, wanted);
+    for (int i = 0; i < count; ++i) room += blocks[i].iov_len;
+    return ::readv(fd, blocks, count);
+}
+
 ssize_t send_pieces(int fd, const Buffer& buffer, size_t& wanted) {
     iovec pieces[kIovecsPerWrite];
     msghdr message{};
@@ -206,12 +219,9 @@ bool Connection::read_once() {
 
 // After `nothing` the connection may be closed.
 Connection::Received Connection::receive(Buffer& into) {
-    iovec blocks[kBlocksOfLargeRead];
-    const int count = into.reserve_blocks(blocks, read_blocks_);
     size_t room = 0;
-    for (int i = 0; i < count; ++i) room += blocks[i].iov_len;
     const ssize_t got =
-        count == 1 ? ::recv(fd_.get(), blocks[0].iov_base, blocks[0].iov_len, 0) : ::readv(fd_.get(), blocks, count);
+        read_blocks_ == 1 ? read_block(fd_.get(), into, room) : read_blocks(fd_.get(), into, read_blocks_, room);
     const int error = errno;
     into.commit(got > 0 ? static_cast<size_t>(got) : 0);
     if (got < 0) {

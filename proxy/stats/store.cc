@@ -16,7 +16,10 @@ void set_thread_row(shm::Cell* row) { detail::current_row = row; }
 
 void Histogram::record(uint64_t value) const {
     if (bounds_.empty()) return;
-    const auto bin = std::lower_bound(bounds_.begin(), bounds_.end(), static_cast<double>(value)) - bounds_.begin();
+    const auto number = static_cast<double>(value);
+    // Most times are shorter than a millisecond, and lie in the first bin.
+    const auto bin =
+        number <= bounds_.front() ? 0 : std::lower_bound(bounds_.begin(), bounds_.end(), number) - bounds_.begin();
     const auto bins = static_cast<uint32_t>(bounds_.size()) + 1;
     Counter(first_slot_ + static_cast<uint32_t>(bin)).add();
     Counter(first_slot_ + bins).add(value);
