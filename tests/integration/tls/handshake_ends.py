@@ -41,10 +41,10 @@ with Client(proxy.port) as client:
     expect_true(client.rest()[1][:1] in (b'', b'\x15'), 'an alert')
 proxy.wait_stat(errors, 2)
 
+start = time.monotonic()
 slow = [Client(proxy.port) for _ in range(20)]
 for number, client in enumerate(slow):
     client.send(hello()[:number * 10])
-start = time.monotonic()
 with TlsClient(proxy.port, authority) as client:
     expect(client.request('/').body, b'here')
 for client in slow:
