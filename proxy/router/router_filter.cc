@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "proxy/http/message_match.h"
 #include "proxy/network/proxy_protocol.h"
 #include "proxy/router/hash_policy.h"
 #include "proxy/router/raw_upstream.h"
@@ -50,7 +51,6 @@ RouterFilter::~RouterFilter() = default;
 
 void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream) {
     headers_ = &headers;
-    context_.stats.rq_total.add();
     const RouteMatched matched = context_.table->find(headers);
     http::StreamInfo& info = stream_.info();
     virtual_host_ = matched.virtual_host;
@@ -64,6 +64,7 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
             matched.route && matched.route->forward ? &*matched.route->forward : nullptr;
         if (!settled && !settle_tunnel(connect ? "connect" : headers.get(HeaderId::upgrade), forward)) return;
     }
+    context_.stats.rq_total.add();
     if (!matched.route) {
         context_.stats.no_route.add();
         info.set_flag(ResponseFlag::no_route_found);
@@ -130,10 +131,8 @@ void RouterFilter::answer_here(const config::RouteConfig& route) {
     context_.stats.rq_direct_response.add();
     const config::RedirectAction none;
     const config::RedirectAction& redirect = route.redirect ? *route.redirect : none;
-    if (route.redirect) {
-        context_.stats.rq_redirect.add();
-        if (redirect.prefix_rewrite)
-            rewrite_prefix(*headers_, route.match, *redirect.prefix_rewrite, !context_.config->suppress_envoy_headers);
+    if (redirect.prefix_rewrite) {
+        rewrite_prefix(*headers_, route.match, *redirect.prefix_rewrite, !context_.config->suppress_envoy_headers);
     }
     const uint16_t status = route.redirect ? redirect.status : route.direct_response->status;
     const std::string_view body = route.redirect ? std::string_view() : route.direct_response->body;
@@ -171,6 +170,7 @@ void RouterFilter::start_attempt(bool fresh) {
     info.upstream_attempts = attempt_;
     info.upstream_host = &endpoint_.endpoint().address();
     info.upstream_host_name = endpoint_.endpoint().hostname();
+    info.upstream_local.reset();  // of an attempt before
     if (const milliseconds limit = time_for_attempt(); limit.count() > 0)
         tell_timeout(*headers_, *action_, limit, !context_.config->suppress_envoy_headers);
     if (virtual_host_->attempt_count_in_request) set_number(*headers_, HeaderId::x_envoy_attempt_count, attempt_);
@@ -300,7 +300,9 @@ void RouterFilter::on_request_flow_low() {
 // ----------------------------------------------------------------------------------------------------------
 
 // 100 was answered by the connection manager; 102 and 103 are not forwarded, as in Envoy.
-void RouterFilter::on_interim(uint16_t, http::HeaderMap&) {}
+void RouterFilter::on_interim(uint16_t status, http::HeaderMap&) {
+    cluster_->stats().count_response(status, from_inside());
+}
 
 void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream) {
     http::StreamInfo& info = stream_.info();
@@ -396,7 +398,7 @@ void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) 
     info.details_storage = failure_details(reason, transport_failure, response_started_);
     if (!transport_failure.empty()) info.make_upstream_details().transport_failure = transport_failure;
     if (response_started_) {
-        context_.stats.rq_reset_after_downstream_response_started.add();
+        count_broken_response();
         info.response_code_details = info.details_storage;
         done_ = true;
         route_timer_.cancel();
@@ -430,6 +432,11 @@ void RouterFilter::reply(uint16_t status, std::string_view body, std::string_vie
 void RouterFilter::count_response(uint16_t status) {
     cluster_->stats().count_response(status, from_inside());
     if (endpoint_) (status >= 500 ? endpoint_.numbers().rq_error : endpoint_.numbers().rq_success).add();
+}
+
+// Of gRPC alone, as Envoy does: it counts what it took for a success when the head came.
+void RouterFilter::count_broken_response() {
+    if (http::is_grpc(*headers_)) context_.stats.rq_reset_after_downstream_response_started.add();
 }
 
 // --- flow and end
@@ -469,7 +476,8 @@ void RouterFilter::abandon_upstream() {
     if (upstream::PoolTicket* const ticket = std::exchange(ticket_, nullptr)) ticket->cancel();
     response_paused_ = false;
     if (http::RequestEncoder* const encoder = std::exchange(encoder_, nullptr)) {
-        cluster_->stats().upstream_rq_tx_reset.add();
+        // HTTP/1 has no reset; its connection is closed.
+        if (stream_.info().upstream_protocol == http::Protocol::http2) cluster_->stats().upstream_rq_tx_reset.add();
         encoder->reset(StreamReset::local);
     }
 }

@@ -115,6 +115,7 @@ class RouterFilter final : public http::StreamHandler,
     void release_request_flow();
     bool from_inside() const { return headers_->has(http::HeaderId::x_envoy_internal); }
     void count_response(uint16_t status);
+    void count_broken_response();
     void report(upstream::LocalOrigin what) const;
     void report(const http::HeaderMap& response, uint16_t status) const;
     std::chrono::milliseconds since_request() const;

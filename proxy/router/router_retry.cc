@@ -110,7 +110,7 @@ void RouterFilter::on_route_timeout(void* self) {
     if (router.endpoint_ && !router.waiting_) router.endpoint_.numbers().rq_timeout.add();
     if (router.response_started_) {
         router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
-        router.context_.stats.rq_reset_after_downstream_response_started.add();
+        router.count_broken_response();
         router.stream_.info().response_code_details = "response_timeout";
         router.stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
         return;

@@ -10,6 +10,7 @@ constexpr const char* kClassNames[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 void add_code_specs(std::vector<stats::Registrar::Spec>& specs, const std::string& prefix, bool timed) {
     specs.push_back({prefix + "upstream_rq_", shm::StatKind::counter_by_code, {}});
     for (const char* name : kClassNames) specs.push_back({prefix + "upstream_rq_" + name, shm::StatKind::counter, {}});
+    specs.push_back({prefix + "upstream_rq_unknown", shm::StatKind::counter, {}});
     specs.push_back({prefix + "upstream_rq_completed", shm::StatKind::counter, {}});
     if (timed) specs.push_back({prefix + "upstream_rq_time", shm::StatKind::histogram, {}});
 }
@@ -19,6 +20,7 @@ ResponseCodeStats make_code_stats(stats::Registrar& registrar, const std::string
     result.by_code = registrar.code_counter(prefix + "upstream_rq_");
     for (size_t i = 0; i < result.by_class.size(); ++i)
         result.by_class[i] = registrar.counter(prefix + "upstream_rq_" + kClassNames[i]);
+    result.unknown = registrar.counter(prefix + "upstream_rq_unknown");
     result.completed = registrar.counter(prefix + "upstream_rq_completed");
     if (timed) result.time = registrar.histogram(prefix + "upstream_rq_time");
     return result;

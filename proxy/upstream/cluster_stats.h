@@ -108,21 +108,22 @@ struct DnsStats {
     HEIRLOOM_DNS_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
 };
 
-// One set of `upstream_rq_<code>`, `upstream_rq_<N>xx`, `upstream_rq_completed`, `upstream_rq_time`. It exists for the
-// cluster itself, again under `external.` or `internal.`, by where the request came from, and, without the time, under
-// `retry.` for responses that no client saw as the request was tried again.
+// One set of `upstream_rq_<code>`, `upstream_rq_<N>xx`, `upstream_rq_unknown`, `upstream_rq_completed`,
+// `upstream_rq_time`. It exists for the cluster itself, again under `external.` or `internal.`, by where the request
+// came from, and, without the time, under `retry.` for responses that no client saw as the request was tried again.
 struct ResponseCodeStats {
     stats::CodeCounter by_code;
     std::array<stats::Counter, 5> by_class;  // [0] = 1xx
+    stats::Counter unknown;                  // 600 and above
     stats::Counter completed;
     stats::Histogram time;
 
     // Call once per finished response or local reply that stands for an upstream one.
     void count(uint16_t code) const {
-        if (code < 100 || code >= 600) return;
+        completed.add();
+        if (code < 100 || code >= 600) return unknown.add();
         by_code.add(code);
         by_class[code / 100u - 1u].add();
-        completed.add();
     }
 };
 

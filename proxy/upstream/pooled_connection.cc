@@ -159,8 +159,10 @@ void PooledConnection::on_write_buffer_drained() {
 void PooledConnection::on_stream_complete(bool reusable) {
     if (state_ == State::closed) return;
     finish_requests(protocol_ == http::Protocol::http2 ? codec_->exchanges() : 0);
-    if (!reusable && protocol_ != http::Protocol::http2) {  // HTTP/2 has said so by GOAWAY
-        endpoint_.context().stats.upstream_cx_close_notify.add();
+    if (!reusable && protocol_ != http::Protocol::http2) {           // HTTP/2 has said so by GOAWAY
+        const bool said_more = !connection_->read_buffer().empty();  // than the response
+        const ClusterStats& stats = endpoint_.context().stats;
+        (said_more ? stats.upstream_cx_protocol_error : stats.upstream_cx_close_notify).add();
         state_ = State::draining;
     }
     if (state_ == State::open) {

@@ -38,8 +38,7 @@ def only_the_stream(_, exchange):
 
 @rule
 def first_error_wins(_, exchange):
-    return [line[:12] for line in first_lines(exchange.get('answers'))] in (
-        ['HTTP/1.1 400', 'HTTP/1.1 426'], ['HTTP/1.1 400', 'HTTP/1.1 501'], ['HTTP/1.1 400', 'HTTP/1.1 400'])
+    return [line[:12] for line in first_lines(exchange.get('answers'))] in (['HTTP/1.1 400', 'HTTP/1.1 426'], ['HTTP/1.1 400', 'HTTP/1.1 501'])
 
 
 @rule
@@ -67,8 +66,55 @@ def head_without_framing(difference, _):
 
 
 @rule
-def expect_without_body(difference, _):
-    return difference.aspect == 'answers' and difference.envoy == ['HTTP/1.1 100 Continue', *difference.heirloom]
+def expect_without_body(difference, exchange):
+    answers = exchange.get('answers')
+    if not answers or answers.envoy != ['HTTP/1.1 100 Continue', *answers.heirloom]:
+        return False
+    return difference.aspect == 'answers' or (
+        difference.aspect == 'stats' and same_without(difference, '|'.join([r'downstream_rq_(1xx|completed)', *COUNTED_OTHERWISE.values()])))
+
+
+@rule
+def cluster_of_a_refused_upgrade(difference, _):
+    return difference.aspect == 'log' and [re.sub(r'( upgrade_failed \d+ \d+) \S+ ', r'\1 - ', line) for line in difference.envoy] == difference.heirloom
+
+
+@rule
+def body_behind_an_answer(difference, _):
+    if difference.aspect != 'log':
+        return False
+    sides = [[re.sub(r'( direct_response) \d+ ', r'\1 N ', line) for line in lines] for lines in (difference.envoy, difference.heirloom)]
+    return sides[0] == sides[1]
+
+
+@rule
+def flags_of_refused_streams(difference, _):
+    if difference.aspect != 'log':
+        return False
+    envoy, ours = ([re.sub(rf'( HTTP/2 0) {flag} \S+ \d+ ', r'\1 ', line) for line in lines]
+                   for flag, lines in (('DR', difference.envoy), ('DPE', difference.heirloom)))
+    return envoy == ours
+
+
+@rule
+def reason_of_a_failed_connect(difference, exchange):
+    answers = exchange.get('answers')
+    if not answers or ', transport failure reason: ' not in ''.join(answers.envoy) or difference.aspect not in ('answers', 'log'):
+        return False
+    sides = [[re.sub(r'\d+', 'N', re.sub(r', transport failure reason: [^\']*', '', line)) for line in lines]
+             for lines in (difference.envoy, difference.heirloom)]
+    return sides[0] == sides[1]
+
+
+@rule
+def reset_within_an_answer(difference, exchange):
+    log = exchange.get('log')
+    texts = [' '.join(lines) for lines in (log.envoy, log.heirloom)] if log else ['', '']
+    if ' UPE upstream_reset_after_response_started{protocol_error} ' not in texts[0] or \
+            ' UC upstream_reset_after_response_started{connection_termination} ' not in texts[1]:
+        return False
+    return difference.aspect == 'log' or (
+        difference.aspect == 'stats' and same_without(difference, '|'.join(['upstream_cx_protocol_error', *COUNTED_OTHERWISE.values()])))
 
 
 @rule
@@ -91,6 +137,9 @@ def repetition(_, exchange):
 # Statistics that are counted otherwise.
 COUNTED_OTHERWISE = {
     'delayed-close': r'downstream_cx_delayed_close_timeout|downstream_cx_destroy_(local|remote)',
+    'ends-of-upstream-connections': r'upstream_cx_close_notify|upstream_cx_destroy_(local|remote)',
+    'canary': r'\.canary\.',
+    'resets-by-the-library': r'^http2\.(tx_reset|rx_messaging_error)',
     'reset-of-refused-requests': r'downstream_rq_rx_reset|downstream_rq_response_before_rq_complete',
 }
 

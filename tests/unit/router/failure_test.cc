@@ -84,6 +84,10 @@ TEST_CASE_FIXTURE(RouterFixture, "a response body that is cut") {
     CHECK(client.was_reset == http::StreamReset::protocol_error);
     CHECK(client.flag(ResponseFlag::upstream_protocol_error));
     CHECK(client.details() == "upstream_reset_after_response_started{protocol_error}");
+    CHECK(counter("http.in.rq_reset_after_downstream_response_started") == 0);
+    RecordedStream& grpc = stream();
+    grpc.request("POST", "/", true, "application/grpc");
+    finish(grpc);
     CHECK(counter("http.in.rq_reset_after_downstream_response_started") == 1);
 }
 

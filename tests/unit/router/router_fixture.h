@@ -16,7 +16,8 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     ~RecordedStream() override { end(); }
 
     // The client's side.
-    void request(std::string_view method, std::string_view path, bool end_stream = true) {
+    void request(std::string_view method, std::string_view path, bool end_stream = true, std::string_view type = {}) {
+        if (!type.empty()) headers_.add_copy(http::HeaderId::content_type, type);
         headers_.add_copy(http::HeaderId::method, method);
         headers_.add_copy(http::HeaderId::authority, "a.com");
         headers_.add_copy(http::HeaderId::path, path);

@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(RouterFixture, "redirects and direct responses are answered he
     CHECK(client.location == "http://a.com/new/old?q");
     CHECK(client.text.empty());
     CHECK(client.details() == "direct_response");
-    CHECK(counter("http.in.rq_redirect") == 1);
+    CHECK(counter("http.in.rq_redirect") == 0);
     CHECK(counter("http.in.rq_direct_response") == 1);
 }
 
@@ -185,7 +185,7 @@ TEST_CASE_FIXTURE(RouterFixture, "a client that does not read pauses the upstrea
     CHECK(stat("upstream_flow_control_resumed_reading_total") == 1);
 }
 
-TEST_CASE_FIXTURE(RouterFixture, "interim responses are dropped") {
+TEST_CASE_FIXTURE(RouterFixture, "interim responses are counted and dropped") {
     forward();
     server.respond = [](auto& peer) {
         peer.send("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
@@ -195,6 +195,19 @@ TEST_CASE_FIXTURE(RouterFixture, "interim responses are dropped") {
     finish(client);
     CHECK(client.status == "204");
     CHECK(client.interims == 0);
+    CHECK(stat("upstream_rq_1xx") == 1);
+    CHECK(stat("upstream_rq_completed") == 2);
+}
+
+TEST_CASE_FIXTURE(RouterFixture, "a status above 599 counts as unknown") {
+    forward();
+    server.respond = [](auto& peer) { peer.send("HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n"); };
+    RecordedStream& client = stream();
+    client.request("GET", "/");
+    finish(client);
+    CHECK(client.status == "600");
+    CHECK(stat("upstream_rq_unknown") == 1);
+    CHECK(stat("upstream_rq_completed") == 1);
 }
 
 TEST_CASE_FIXTURE(RouterFixture, "answered before the request is over: delivered, the connection is not kept") {
@@ -221,7 +234,7 @@ TEST_CASE_FIXTURE(RouterFixture, "a client that leaves resets the request upstre
     running.request("GET", "/");
     REQUIRE(run_until([&] { return server.requests == 1; }));
     running.end();
-    CHECK(stat("upstream_rq_tx_reset") == 1);
+    CHECK(stat("upstream_rq_tx_reset") == 0);
     CHECK(gauge("cluster.up.upstream_rq_active") == 0);
 }
 

@@ -123,6 +123,14 @@ TEST_CASE_FIXTURE(PoolFixture, "connection: close and the request limit end a co
     finish(last);
     CHECK(run_until([&] { return gauge("cluster.up.upstream_cx_active") == 0; }));
     CHECK(stat("upstream_cx_close_notify") == 1);
+    CHECK(stat("upstream_cx_protocol_error") == 0);
+    server.respond = [](auto& peer) { peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nmore"); };
+    Request more;
+    more.ask(up);
+    finish(more);
+    CHECK(run_until([&] { return gauge("cluster.up.upstream_cx_active") == 0; }));
+    CHECK(stat("upstream_cx_close_notify") == 1);
+    CHECK(stat("upstream_cx_protocol_error") == 1);
 }
 
 TEST_CASE_FIXTURE(PoolFixture, "an idle connection is closed after its time") {
