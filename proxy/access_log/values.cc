@@ -219,7 +219,8 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
         case LogOperator::response_flags_long:
             return append_flags(out, info, &http::long_name_of);
         case LogOperator::duration:
-            return append_milliseconds(out, info.start, info.end);
+            // In a field of a message under way: so far.
+            return append_milliseconds(out, info.start, info.end ? info.end : std::chrono::steady_clock::now());
         case LogOperator::request_duration:
             return append_milliseconds(out, info.start, info.request_end);
         case LogOperator::request_tx_duration:

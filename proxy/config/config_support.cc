@@ -31,7 +31,11 @@ values in any case. A field marked *rejected* exists in the message but has no m
 
 Further limits, each with its own message: a filter chain has exactly one filter, an HttpConnectionManager or a TcpProxy;
 the only HTTP filter is the router; proxy_protocol stands before tls_inspector; the body of a direct response has at most
-4096 bytes.
+4096 bytes, or as many as `max_direct_response_body_size_bytes` says.
+
+Header mutations take no field that belongs to the connection or says how a message is framed (`connection`,
+`content-length`, `keep-alive`, `proxy-connection`, `te`, `trailer`, `transfer-encoding`, `upgrade`). The `substitution` of a
+rewrite names only groups that its expression has, and has no blanks.
 
 `auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
 certificate for it all the same. `sni` is sent as it is written.

@@ -10,6 +10,7 @@ namespace heirloom::config {
 
 using envoy::config::route::v3::HeaderMatcher;
 using envoy::config::route::v3::QueryParameterMatcher;
+using envoy::type::matcher::v3::RegexMatchAndSubstitute;
 using envoy::type::matcher::v3::RegexMatcher;
 using envoy::type::matcher::v3::StringMatcher;
 
@@ -73,6 +74,23 @@ Regex read_regex(const RegexMatcher& message, const Path& path, Problems& proble
     auto regex = std::make_shared<const re2::RE2>(message.regex(), options);
     if (!regex->ok()) problems.error(at, "invalid regex '" + message.regex() + "': " + regex->error());
     return regex;
+}
+
+RegexRewrite read_regex_rewrite(const RegexMatchAndSubstitute& message, const Path& path, Problems& problems) {
+    const Path at = path.field("substitution");
+    RegexRewrite rewrite{read_regex(message.pattern(), path.field("pattern"), problems), message.substitution()};
+    std::string error;
+    if (rewrite.pattern->ok() && !rewrite.pattern->CheckRewriteString(rewrite.substitution, &error)) {
+        problems.error(at, error);
+    }
+    // It becomes part of a request line.
+    for (const char c : rewrite.substitution) {
+        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) {
+            problems.error(at, "must not contain blanks or control characters");
+            break;
+        }
+    }
+    return rewrite;
 }
 
 TextMatcher read_text_matcher(const StringMatcher& message, const Path& path, Problems& problems) {

@@ -13,7 +13,7 @@ using envoy::config::route::v3::VirtualHost;
 using RedirectMessage = envoy::config::route::v3::RedirectAction;
 using RouteMessage = envoy::config::route::v3::RouteAction;
 
-constexpr size_t kMaxDirectResponseBody = 4096;  // Envoy's max_direct_response_body_size_bytes
+constexpr size_t kMaxDirectResponseBody = 4096;  // unless the table says otherwise
 
 uint16_t not_found_status(RouteMessage::ClusterNotFoundResponseCode code) {
     switch (code) {
@@ -23,6 +23,17 @@ uint16_t not_found_status(RouteMessage::ClusterNotFoundResponseCode code) {
             return 500;
         default:  // protobuf's enums have values that are no names
             return 503;
+    }
+}
+
+VirtualHostConfig::RequireTls tls_requirement(VirtualHost::TlsRequirementType type) {
+    switch (type) {
+        case VirtualHost::EXTERNAL_ONLY:
+            return VirtualHostConfig::RequireTls::external;
+        case VirtualHost::ALL:
+            return VirtualHostConfig::RequireTls::all;
+        default:
+            return VirtualHostConfig::RequireTls::none;
     }
 }
 
@@ -44,6 +55,7 @@ uint16_t redirect_status(RedirectMessage::RedirectResponseCode code) {
 struct TableContext {
     ReadContext& context;
     bool validate_clusters;
+    size_t max_direct_response_body;
 };
 
 void read_stream_duration(const RouteMessage::MaxStreamDuration& message, const Path& path, ForwardAction& action,
@@ -73,15 +85,46 @@ std::optional<ConnectConfig> read_connect(const RouteMessage& message, const Pat
     return connect;
 }
 
+void read_host_rewrite(const RouteMessage& message, const Path& path, ForwardAction& action, Problems& problems) {
+    switch (message.host_rewrite_specifier_case()) {
+        case RouteMessage::kHostRewriteLiteral:
+            check_header_value(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
+            if (!message.host_rewrite_literal().empty()) action.host_rewrite = message.host_rewrite_literal();
+            break;
+        case RouteMessage::kAutoHostRewrite:
+            action.auto_host_rewrite = message.auto_host_rewrite().value();
+            break;
+        case RouteMessage::kHostRewriteHeader:
+            action.host_rewrite_header = lower_case(message.host_rewrite_header());
+            break;
+        case RouteMessage::kHostRewritePathRegex:
+            action.host_rewrite_path =
+                read_regex_rewrite(message.host_rewrite_path_regex(), path.field("host_rewrite_path_regex"), problems);
+            break;
+        case RouteMessage::HOST_REWRITE_SPECIFIER_NOT_SET:
+            break;
+    }
+    action.append_x_forwarded_host = message.append_x_forwarded_host();
+}
+
+void read_rewrites(const RouteMessage& message, const Path& path, ForwardAction& action, Problems& problems) {
+    if (!message.prefix_rewrite().empty()) {
+        check_header_value(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
+        action.prefix_rewrite = message.prefix_rewrite();
+    }
+    if (message.has_regex_rewrite()) {
+        action.regex_rewrite = read_regex_rewrite(message.regex_rewrite(), path.field("regex_rewrite"), problems);
+        if (action.prefix_rewrite) {
+            problems.error(path.field("regex_rewrite"), "Specify only one of prefix_rewrite, regex_rewrite");
+        }
+    }
+    read_host_rewrite(message, path, action, problems);
+}
+
 ForwardAction read_forward(const RouteMessage& message, const Path& path, const TableContext& table) {
     Problems& problems = table.context.problems;
     ForwardAction action;
-    action.cluster = message.cluster();
-    require_text(action.cluster, path.field("cluster"), problems);
-    if (!action.cluster.empty() && table.validate_clusters && table.context.clusters_known &&
-        !table.context.clusters.contains(action.cluster)) {
-        problems.error(path.field("cluster"), "route: unknown cluster '" + action.cluster + "'");
-    }
+    read_route_clusters(message, path, table.validate_clusters, action, table.context);
     action.cluster_not_found_status = not_found_status(message.cluster_not_found_response_code());
     READ_DURATION(message, timeout, path, problems, action.timeout);
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
@@ -99,14 +142,7 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
         }
         read_stream_duration(message.max_stream_duration(), path.field("max_stream_duration"), action, problems);
     }
-    if (!message.prefix_rewrite().empty()) {
-        check_header_value(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
-        action.prefix_rewrite = message.prefix_rewrite();
-    }
-    if (!message.host_rewrite_literal().empty()) {
-        check_header_value(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
-        action.host_rewrite = message.host_rewrite_literal();
-    }
+    read_rewrites(message, path, action, problems);
     return action;
 }
 
@@ -121,6 +157,9 @@ config::RedirectAction read_redirect(const RedirectMessage& message, const Path&
     text(message.host_redirect(), "host_redirect", action.host);
     text(message.path_redirect(), "path_redirect", action.path);
     text(message.prefix_rewrite(), "prefix_rewrite", action.prefix_rewrite);
+    if (message.has_regex_rewrite()) {
+        action.regex_rewrite = read_regex_rewrite(message.regex_rewrite(), path.field("regex_rewrite"), problems);
+    }
     if (message.port_redirect() > 65535) problems.error(path.field("port_redirect"), "must be at most 65535");
     if (message.port_redirect() != 0) action.port = static_cast<uint16_t>(message.port_redirect());
     action.strip_query = message.strip_query();
@@ -129,14 +168,15 @@ config::RedirectAction read_redirect(const RedirectMessage& message, const Path&
 }
 
 config::DirectResponseAction read_direct_response(const DirectResponseAction& message, const Path& path,
-                                                  Problems& problems) {
+                                                  const TableContext& table) {
+    Problems& problems = table.context.problems;
     config::DirectResponseAction action;
     if (message.status() < 200 || message.status() >= 600) {
         problems.error(path.field("status"), "must be from 200 to 599");
     }
     action.status = static_cast<uint16_t>(message.status());
     if (message.has_body()) {
-        action.body = read_data_source(message.body(), path.field("body"), kMaxDirectResponseBody, problems);
+        action.body = read_data_source(message.body(), path.field("body"), table.max_direct_response_body, problems);
     }
     return action;
 }
@@ -150,6 +190,7 @@ config::RouteConfig read_route(const Route& message, const Path& path, const Tab
     } else {
         problems.error(path.field("match"), "required");
     }
+    route.mutations = read_header_mutations(message, path, problems);
     switch (message.action_case()) {
         case Route::kRoute:
             route.forward = read_forward(message.route(), path.field("route"), table);
@@ -159,7 +200,7 @@ config::RouteConfig read_route(const Route& message, const Path& path, const Tab
             break;
         case Route::kDirectResponse:
             route.direct_response =
-                read_direct_response(message.direct_response(), path.field("direct_response"), problems);
+                read_direct_response(message.direct_response(), path.field("direct_response"), table);
             break;
         case Route::ACTION_NOT_SET:
             problems.error(path, "one of route, redirect, direct_response is required");
@@ -189,6 +230,8 @@ VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path
         }
         host.domains.push_back(domain);
     }
+    host.require_tls = tls_requirement(message.require_tls());
+    host.mutations = read_header_mutations(message, path, problems);
     host.attempt_count_in_request = message.include_request_attempt_count();
     host.attempt_count_in_response = message.include_attempt_count_in_response();
     std::shared_ptr<const RetryPolicyConfig> retry;
@@ -207,14 +250,19 @@ VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path
 }  // namespace
 
 RouteTableConfig read_route_table(const RouteConfiguration& message, const Path& path, ReadContext& context) {
-    const TableContext table{context, !message.has_validate_clusters() || message.validate_clusters().value()};
+    TableContext table{context, true, kMaxDirectResponseBody};
+    READ_WRAPPED(message, validate_clusters, table.validate_clusters);
+    READ_WRAPPED(message, max_direct_response_body_size_bytes, table.max_direct_response_body);
     RouteTableConfig config;
     config.name = message.name();
+    config.mutations = read_header_mutations(message, path, context.problems);
+    config.most_specific_mutations_win = message.most_specific_header_mutations_wins();
     std::set<std::string> seen;
     for (int i = 0; i < message.virtual_hosts_size(); ++i) {
         config.virtual_hosts.push_back(read_virtual_host(
             message.virtual_hosts(i), path.item("virtual_hosts", static_cast<size_t>(i)), config.name, seen, table));
     }
+    config.mutations_have_operators = has_operators(config);
     return config;
 }
 

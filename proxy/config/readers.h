@@ -21,6 +21,7 @@ class Address;
 class CidrRange;
 class DataSource;
 class HealthCheck;
+class HeaderValueOption;
 class Http1ProtocolOptions;
 class Http2ProtocolOptions;
 class HttpProtocolOptions;
@@ -52,6 +53,7 @@ class RouteConfiguration;
 class RouteMatch;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
+class RegexMatchAndSubstitute;
 class RegexMatcher;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
@@ -141,6 +143,8 @@ Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptio
 // --- read_matchers.cc
 // Compiled, or what RE2 made of it after a problem.
 Regex read_regex(const envoy::type::matcher::v3::RegexMatcher& message, const Path& path, Problems& problems);
+RegexRewrite read_regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& message, const Path& path,
+                                Problems& problems);
 TextMatcher read_text_matcher(const envoy::type::matcher::v3::StringMatcher& message, const Path& path,
                               Problems& problems);  // its regex is not looked at
 StringMatch read_string_match(const envoy::type::matcher::v3::StringMatcher& message, const Path& path,
@@ -150,8 +154,40 @@ HeaderMatch read_header_match(const envoy::config::route::v3::HeaderMatcher& mes
 QueryMatch read_query_match(const envoy::config::route::v3::QueryParameterMatcher& message, const Path& path,
                             Problems& problems);
 
+// --- read_header_mutation.cc
+HeaderToAdd read_header_to_add(const envoy::config::core::v3::HeaderValueOption& message, const Path& path,
+                               Problems& problems);
+std::string read_header_to_remove(const std::string& name, const Path& path, Problems& problems);  // lower case
+bool has_operators(const HeaderMutations& mutations);
+bool has_operators(const RouteTableConfig& table);  // on any level
+// The four fields that a route, a virtual host, a route configuration and a weighted cluster have alike.
+template <class Message>
+HeaderMutations read_header_mutations(const Message& message, const Path& path, Problems& problems) {
+    HeaderMutations mutations;
+    const auto read = [&](const auto& add, const auto& remove, const char* add_name, const char* remove_name,
+                          HeaderMutation& target) {
+        for (int i = 0; i < add.size(); ++i) {
+            target.add.push_back(read_header_to_add(add[i], path.item(add_name, static_cast<size_t>(i)), problems));
+        }
+        for (int i = 0; i < remove.size(); ++i) {
+            target.remove.push_back(
+                read_header_to_remove(remove[i], path.item(remove_name, static_cast<size_t>(i)), problems));
+        }
+    };
+    read(message.request_headers_to_add(), message.request_headers_to_remove(), "request_headers_to_add",
+         "request_headers_to_remove", mutations.request);
+    read(message.response_headers_to_add(), message.response_headers_to_remove(), "response_headers_to_add",
+         "response_headers_to_remove", mutations.response);
+    return mutations;
+}
+
 // --- read_route_match.cc
 RouteMatch read_route_match(const envoy::config::route::v3::RouteMatch& message, const Path& path, Problems& problems);
+
+// --- read_route_clusters.cc
+// `validate`: a name that no cluster has is a problem.
+void read_route_clusters(const envoy::config::route::v3::RouteAction& message, const Path& path, bool validate,
+                         ForwardAction& action, ReadContext& context);
 
 // --- read_tls.cc
 CertificateConfig read_certificate(const envoy::extensions::transport_sockets::tls::v3::TlsCertificate& message,

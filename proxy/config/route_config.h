@@ -37,12 +37,32 @@ struct RouteMatch {
     std::shared_ptr<const RouteConditions> conditions{};  // null: none, the usual case
 };
 
+// --- changes of header fields
+struct HeaderToAdd {
+    enum class Action : uint8_t { append, add_if_absent, overwrite, overwrite_if_present } action = Action::append;
+    std::string name;         // lower case
+    std::string value;        // in the syntax of access-log formats; already checked
+    bool keep_empty = false;  // else a value that comes out empty adds nothing
+};
+
+struct HeaderMutation {
+    std::vector<std::string> remove;  // first; lower case
+    std::vector<HeaderToAdd> add;
+    bool empty() const { return remove.empty() && add.empty(); }
+};
+
+struct HeaderMutations {
+    HeaderMutation request, response;
+};
+
+// --- actions
 struct RedirectAction {
     std::optional<std::string> scheme;  // https_redirect gives "https"
     std::optional<std::string> host;
     std::optional<uint16_t> port;
     std::optional<std::string> path;  // path_redirect (may hold a query)
     std::optional<std::string> prefix_rewrite;
+    std::optional<RegexRewrite> regex_rewrite;
     bool strip_query = false;
     uint16_t status = 301;
 };
@@ -62,13 +82,32 @@ struct ConnectConfig {
     uint8_t proxy_version = 0;  // of the PROXY header that is sent before it; 0: none
 };
 
+// One of several clusters, chosen by chance.
+struct WeightedCluster {
+    std::string name;            // "": as the request's field `cluster_header` says
+    std::string cluster_header;  // lower case
+    uint32_t weight = 0;
+    std::optional<std::string> host_rewrite;  // before all that the route rewrites
+    HeaderMutations mutations;
+};
+
 struct ForwardAction {
+    // Exactly one: a name; the field that names it, lower case; several.
     std::string cluster;
+    std::string cluster_header;
+    std::vector<WeightedCluster> weighted_clusters;  // their weights' sum is 1 to 2^32-1
     uint16_t cluster_not_found_status = 503;
     Milliseconds timeout{15000};               // 0: none
     std::optional<Milliseconds> idle_timeout;  // replaces the connection manager's stream_idle_timeout
     std::optional<std::string> prefix_rewrite;
+    std::optional<RegexRewrite> regex_rewrite;
+    // At most one: text; the field it is taken from, lower case; made of the path without its query; the endpoint's
+    // name.
     std::optional<std::string> host_rewrite;
+    std::string host_rewrite_header;
+    std::optional<RegexRewrite> host_rewrite_path;
+    bool auto_host_rewrite = false;
+    bool append_x_forwarded_host = false;  // of the host that was rewritten
     std::vector<UpgradeConfig> upgrades;   // wins over the connection manager's, by type
     std::optional<ConnectConfig> connect;  // none: a CONNECT is forwarded as one
     // A request's grpc-timeout limits the stream, to at most this (0: to what it says); none: it limits nothing.
@@ -89,6 +128,7 @@ struct RouteConfig {
     std::optional<ForwardAction> forward;
     std::optional<RedirectAction> redirect;
     std::optional<DirectResponseAction> direct_response;
+    HeaderMutations mutations;
 };
 
 struct VirtualHostConfig {
@@ -96,11 +136,19 @@ struct VirtualHostConfig {
     std::vector<std::string> domains;  // as configured: "a.com", "*.a.com", "a.*", "*"
     std::vector<RouteConfig> routes;
     bool attempt_count_in_request = false, attempt_count_in_response = false;  // x-envoy-attempt-count
+    // Of requests whose x-forwarded-proto is not https; external: that are not internal either.
+    enum class RequireTls : uint8_t { none, external, all } require_tls = RequireTls::none;
+    HeaderMutations mutations;
 };
 
 struct RouteTableConfig {
     std::string name;
     std::vector<VirtualHostConfig> virtual_hosts;
+    HeaderMutations mutations;
+    // Mutations are applied by route, virtual host, table; with this the other way round, so that the route's come
+    // last.
+    bool most_specific_mutations_win = false;
+    bool mutations_have_operators = false;  // on any level: the streams must know what formats ask for
 };
 
 }  // namespace heirloom::config

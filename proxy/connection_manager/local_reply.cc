@@ -79,7 +79,7 @@ std::string_view make_local_reply(HeaderMap& reply, const HeaderMap& request, ui
         for (const http::HeaderField& field : add->fields()) {
             if (field.removed || field.name.starts_with(':')) continue;
             if (field.id == HeaderId::content_type) {
-                reply.set(field.id, field.value);
+                if (!body.empty()) reply.set(field.id, field.value);
             } else {
                 reply.add_copy(field.name, field.value);
             }

@@ -41,7 +41,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     info_.filter_chain_name = config.filter_chain_name;
     info_.downstream_tls = connection.connection().tls();
     info_.requested_server_name = connection.server_name();
-    if (!config.access_log.empty()) {
+    if (!config.access_log.empty() || config.http->routes.mutations_have_operators) {
         info_.downstream_direct_remote = connection.peer_address();
         info_.downstream_local = connection.local_address();
         if (connection.proxied()) info_.downstream_remote = connection.client_address()->to_string();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "proxy/router/regex_rewrite.h"
+
 namespace heirloom::router {
 
 using http::HeaderId;
@@ -10,6 +12,7 @@ using http::HeaderId;
 namespace {
 
 constexpr std::string_view kOriginalHost = "x-envoy-original-host";
+constexpr std::string_view kForwardedHost = "x-forwarded-host";
 
 // The request's host without its port where the new address must not carry it (Envoy's rule).
 std::string_view host_of(const http::HeaderMap& headers, std::string_view new_scheme, bool new_port) {
@@ -32,6 +35,26 @@ std::string_view host_of(const http::HeaderMap& headers, std::string_view new_sc
     return drop ? host.substr(0, colon) : host;
 }
 
+// Valid until the next call on this thread.
+std::string& made_by(const config::RegexRewrite& rewrite, std::string_view text) {
+    thread_local std::string made;
+    made.clear();
+    replace_all(made, text, rewrite);
+    return made;
+}
+
+void add_forwarded_host(http::HeaderMap& headers, std::string_view host) {
+    const http::HeaderField* const field = headers.find(kForwardedHost);
+    if (!field || field->value.empty()) return headers.set(kForwardedHost, host);
+    const std::string_view value = field->value;
+    std::string_view last = value.substr(value.rfind(',') + 1);
+    while (last.starts_with(' ')) last.remove_prefix(1);
+    if (last == host) return;
+    std::string longer(value);
+    longer.append(",").append(host);
+    headers.set(kForwardedHost, longer);
+}
+
 }  // namespace
 
 void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, const std::string& rewrite,
@@ -44,14 +67,43 @@ void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, c
     headers.set(HeaderId::path, changed);
 }
 
+void rewrite_path(http::HeaderMap& headers, const config::RegexRewrite& rewrite, bool keep_original) {
+    const std::string_view path = headers.get(HeaderId::path);
+    if (path.empty()) return;
+    const size_t own = std::min(path.size(), path.find_first_of("?#"));
+    std::string& changed = made_by(rewrite, path.substr(0, own));
+    if (changed.empty()) changed = "/";  // a request cannot do without
+    changed += path.substr(own);
+    if (keep_original) headers.set(HeaderId::x_envoy_original_path, path);
+    headers.set(HeaderId::path, changed);
+}
+
+void rewrite_host(http::HeaderMap& headers, std::string_view host, bool append_forwarded, bool keep_original) {
+    const std::string_view before = headers.get(HeaderId::authority);
+    if (!before.empty()) {
+        if (keep_original) headers.set(kOriginalHost, before);
+        if (append_forwarded) add_forwarded_host(headers, before);
+    }
+    headers.set(HeaderId::authority, host);
+}
+
 void rewrite_request(http::HeaderMap& headers, const config::RouteConfig& route, bool suppress_envoy_headers) {
     const config::ForwardAction& action = *route.forward;
-    if (action.prefix_rewrite) rewrite_prefix(headers, route.match, *action.prefix_rewrite, !suppress_envoy_headers);
+    const bool keep_original = !suppress_envoy_headers;
+    const auto set_host = [&](std::string_view host) {
+        if (!host.empty()) rewrite_host(headers, host, action.append_x_forwarded_host, keep_original);
+    };
     if (action.host_rewrite) {
-        const std::string_view host = headers.get(HeaderId::authority);
-        if (!suppress_envoy_headers && !host.empty()) headers.set(kOriginalHost, host);
-        headers.set(HeaderId::authority, *action.host_rewrite);
+        set_host(*action.host_rewrite);
+    } else if (!action.host_rewrite_header.empty()) {
+        const http::HeaderField* const field = headers.find(action.host_rewrite_header);
+        if (field) set_host(field->value);
+    } else if (action.host_rewrite_path) {
+        const std::string_view path = headers.get(HeaderId::path);
+        set_host(made_by(*action.host_rewrite_path, path.substr(0, path.find_first_of("?#"))));
     }
+    if (action.prefix_rewrite) rewrite_prefix(headers, route.match, *action.prefix_rewrite, keep_original);
+    if (action.regex_rewrite) rewrite_path(headers, *action.regex_rewrite, keep_original);
 }
 
 std::string redirect_location(const http::HeaderMap& headers, const config::RedirectAction& action) {

@@ -14,6 +14,13 @@ namespace heirloom::router {
 void rewrite_prefix(http::HeaderMap& headers, const config::RouteMatch& match, const std::string& rewrite,
                     bool keep_original);
 
+// Sends the path through the expression and keeps the query.
+void rewrite_path(http::HeaderMap& headers, const config::RegexRewrite& rewrite, bool keep_original);
+
+// `:authority` becomes `host`. The one it was goes to x-forwarded-host (behind what is there, once) when
+// `append_forwarded`, to x-envoy-original-host when `keep_original`.
+void rewrite_host(http::HeaderMap& headers, std::string_view host, bool append_forwarded, bool keep_original);
+
 // Host and path as the route says.
 void rewrite_request(http::HeaderMap& headers, const config::RouteConfig& route, bool suppress_envoy_headers);
 

@@ -50,6 +50,12 @@ bool matches_path(const config::RouteMatch& match, std::string_view path) {
     return false;
 }
 
+bool wants_https(const config::VirtualHostConfig& host, const http::HeaderMap& headers) {
+    if (headers.get(http::HeaderId::x_forwarded_proto) == "https") return false;
+    const bool internal = headers.get(http::HeaderId::x_envoy_internal) == "true";
+    return host.require_tls == config::VirtualHostConfig::RequireTls::all || !internal;
+}
+
 bool holds(const config::RouteConditions& conditions, const http::HeaderMap& headers) {
     const auto header_fits = [&](const config::HeaderMatch& match) { return http::matches(match, headers); };
     const auto query_fits = [path = headers.get(http::HeaderId::path)](const config::QueryMatch& match) {
@@ -136,6 +142,11 @@ RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
     if (!host) return result;
     result.virtual_host = host->config;
     result.index = host->first_route;
+    if (host->config->require_tls != config::VirtualHostConfig::RequireTls::none &&
+        wants_https(*host->config, headers)) {
+        result.to_https = true;
+        return result;
+    }
     for (const config::RouteConfig& route : host->config->routes) {
         if (matches(route.match, headers)) {
             result.route = &route;

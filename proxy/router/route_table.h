@@ -21,6 +21,7 @@ struct RouteMatched {
     const config::VirtualHostConfig* virtual_host = nullptr;  // null: no virtual host
     const config::RouteConfig* route = nullptr;               // null: no route (404, NR)
     uint32_t index = 0;                                       // of the route, counted over all virtual hosts
+    bool to_https = false;                                    // the virtual host wants TLS; no route was looked for
 };
 
 // Does `match` take the request? One without `:path` is a CONNECT.

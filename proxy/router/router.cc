@@ -11,7 +11,8 @@ class Factory final : public http::StreamHandlerFactory {
   public:
     Factory(std::shared_ptr<const config::HttpConnectionManagerConfig> config, std::shared_ptr<const RouteTable> table,
             RouterStats stats, upstream::WorkerClusters& clusters)
-        : context_{std::move(config), std::move(table), stats, clusters, {}} {
+        : context_{std::move(config), std::move(table), stats, clusters} {
+        context_.mutators = RouteMutators(context_.config->routes);
         context_.cluster_of_route.resize(context_.table->route_count());
     }
     std::unique_ptr<http::StreamHandler> make_handler(http::DownstreamStream& stream) override {

@@ -55,6 +55,7 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     http::StreamInfo& info = stream_.info();
     virtual_host_ = matched.virtual_host;
     if (virtual_host_) info.virtual_host = virtual_host_->name;
+    if (matched.to_https) return redirect_to_https();
     const bool connect = !headers.has(HeaderId::path);
     if (connect || headers.has(HeaderId::upgrade)) {
         // A CONNECT that no route takes is not found rather than forbidden.
@@ -71,10 +72,12 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
         return reply(404, {}, "route_not_found");
     }
     info.route_name = matched.route->name;
+    route_ = matched.index;
     if (!matched.route->forward) return answer_here(*matched.route);
     action_ = &*matched.route->forward;
+    if (!find_cluster()) return;
+    prepare_request(*matched.route);
     const EnvoyOrders orders = take_envoy_orders(headers);
-    rewrite_request(headers, *matched.route, context_.config->suppress_envoy_headers);
     route_timeout_ = orders.timeout.value_or(route_timeout(headers, *action_));
     timeout_is_204_ = orders.timeout_is_204;
     retry_.begin(action_->retry.get(), orders, route_timeout_);
@@ -87,30 +90,10 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     } else if (tunnel_ != Tunnel::none) {
         arm_route_timer();  // of the handshake
     }
-    forward(matched.index);
-}
-
-// The route's word is last, then the connection manager's. False: the client was told.
-bool RouterFilter::settle_tunnel(std::string_view kind, const config::ForwardAction* action) {
-    const auto find = [kind](const std::vector<config::UpgradeConfig>& from) {
-        return std::find_if(from.begin(), from.end(), [kind](const config::UpgradeConfig& one) {
-            return one.type.size() == kind.size() && ::strncasecmp(one.type.data(), kind.data(), kind.size()) == 0;
-        });
-    };
-    bool allowed = false;
-    if (const auto here = find(context_.config->upgrades); here != context_.config->upgrades.end()) {
-        allowed = here->enabled;
-    }
-    if (action) {
-        if (const auto here = find(action->upgrades); here != action->upgrades.end()) allowed = here->enabled;
-    }
-    if (allowed) {
-        stream_.admit_tunnel();
-        return true;
-    }
-    done_ = true;
-    stream_.refuse_tunnel();
-    return false;
+    if (action_->hash_policy)
+        hash_ =
+            hash_of(*action_->hash_policy, {headers, stream_.client_address(), stream_.local_address()}, new_cookies_);
+    start_attempt(false);
 }
 
 bool RouterFilter::opens_tunnel(uint16_t status) const {
@@ -127,37 +110,6 @@ bool RouterFilter::opens_tunnel(uint16_t status) const {
     return false;
 }
 
-void RouterFilter::answer_here(const config::RouteConfig& route) {
-    context_.stats.rq_direct_response.add();
-    const config::RedirectAction none;
-    const config::RedirectAction& redirect = route.redirect ? *route.redirect : none;
-    if (redirect.prefix_rewrite) {
-        rewrite_prefix(*headers_, route.match, *redirect.prefix_rewrite, !context_.config->suppress_envoy_headers);
-    }
-    const uint16_t status = route.redirect ? redirect.status : route.direct_response->status;
-    const std::string_view body = route.redirect ? std::string_view() : route.direct_response->body;
-    http::HeaderMap add;
-    if (status == 201 || status / 100 == 3) add.add_copy(HeaderId::location, redirect_location(*headers_, redirect));
-    reply(status, body, "direct_response", &add);
-}
-
-void RouterFilter::forward(uint32_t route_index) {
-    upstream::WorkerCluster*& known = context_.cluster_of_route[route_index];
-    if (!known) known = context_.clusters.find(action_->cluster);
-    cluster_ = known;
-    if (!cluster_) {
-        context_.stats.no_cluster.add();
-        stream_.info().set_flag(ResponseFlag::no_cluster_found);
-        return reply(action_->cluster_not_found_status, {}, "cluster_not_found");
-    }
-    const config::ClusterConfig& config = cluster_->config();
-    stream_.info().upstream_cluster = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
-    if (action_->hash_policy)
-        hash_ = hash_of(*action_->hash_policy, {*headers_, stream_.client_address(), stream_.local_address()},
-                        new_cookies_);
-    start_attempt(false);
-}
-
 void RouterFilter::start_attempt(bool fresh) {
     http::StreamInfo& info = stream_.info();
     ++attempt_;
@@ -171,6 +123,7 @@ void RouterFilter::start_attempt(bool fresh) {
     info.upstream_host = &endpoint_.endpoint().address();
     info.upstream_host_name = endpoint_.endpoint().hostname();
     info.upstream_local.reset();  // of an attempt before
+    if (action_->auto_host_rewrite) rewrite_host_by_endpoint();
     if (const milliseconds limit = time_for_attempt(); limit.count() > 0)
         tell_timeout(*headers_, *action_, limit, !context_.config->suppress_envoy_headers);
     if (virtual_host_->attempt_count_in_request) set_number(*headers_, HeaderId::x_envoy_attempt_count, attempt_);
@@ -321,6 +274,10 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     }
     if (request_complete_ && !context_.config->suppress_envoy_headers)
         set_number(headers, HeaderId::x_envoy_upstream_service_time, since_request().count());
+    if (context_.mutators.has_response(route_)) {
+        info.response_code = status;
+        context_.mutators.mutate_response(route_, weighted_, headers, *headers_, info);
+    }
     if (virtual_host_->attempt_count_in_response) set_number(headers, HeaderId::x_envoy_attempt_count, attempt_);
     for (const std::string& cookie : new_cookies_) headers.add_copy("set-cookie", cookie);
     const bool opens = opens_tunnel(status);
@@ -410,23 +367,6 @@ void RouterFilter::fail(StreamReset reason, std::string_view transport_failure) 
     if (reason == StreamReset::overflow && !context_.config->suppress_envoy_headers)
         add.add_copy(HeaderId::x_envoy_overloaded, "true");
     reply(status, failure_body(reason, attempt_ > 1), info.details_storage, &add);
-}
-
-void RouterFilter::reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add) {
-    done_ = true;
-    stop_timers();
-    end_retry();
-    held_.clear();
-    if (std::exchange(holding_, false)) stream_.request_flow().resume_reading();
-    http::HeaderMap counted;
-    if (attempt_ > 0 && virtual_host_->attempt_count_in_response) {
-        if (add) {
-            for (const http::HeaderField& field : add->fields()) counted.add_copy(field.name, field.value);
-        }
-        set_number(counted, HeaderId::x_envoy_attempt_count, attempt_);
-        add = &counted;
-    }
-    stream_.send_local_reply(status, body, details, add);
 }
 
 void RouterFilter::count_response(uint16_t status) {

@@ -33,11 +33,14 @@
 
 #include "proxy/http/stream.h"
 #include "proxy/network/timer_wheel.h"
+#include "proxy/router/cluster_choice.h"
 #include "proxy/router/envoy_orders.h"
+#include "proxy/router/header_mutation.h"
 #include "proxy/router/retry_state.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
 #include "proxy/upstream/cluster_manager.h"
+#include "proxy/upstream/fast_random.h"
 #include "proxy/upstream/thread_pooled.h"
 
 namespace heirloom::router {
@@ -50,6 +53,8 @@ struct RouterContext {
     upstream::WorkerClusters& clusters;
     std::vector<upstream::WorkerCluster*> cluster_of_route{};  // found at first use; clusters stay
     std::minstd_rand wait_random{std::random_device{}()};      // spreads retries
+    RouteMutators mutators{};
+    upstream::FastRandom random = upstream::FastRandom::seeded();  // of weighted clusters
 };
 
 class RouterFilter final : public http::StreamHandler,
@@ -68,6 +73,8 @@ class RouterFilter final : public http::StreamHandler,
     void on_destroy() override;
 
   private:
+    static constexpr uint32_t kNoRoute = UINT32_MAX;
+
     // http::ResponseDecoder
     void on_interim(uint16_t status, http::HeaderMap& headers) override;
     void on_response_headers(http::HeaderMap& headers, bool end_stream) override;
@@ -82,7 +89,10 @@ class RouterFilter final : public http::StreamHandler,
     void on_pool_failure(http::StreamReset reason, std::string_view transport_failure) override;
 
     void answer_here(const config::RouteConfig& route);
-    void forward(uint32_t route_index);
+    void redirect_to_https();
+    void rewrite_host_by_endpoint();
+    bool find_cluster();
+    void prepare_request(const config::RouteConfig& route);
     void start_attempt(bool fresh);
     upstream::Acquired acquire_raw(const upstream::StreamNeeds& needs);
     void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
@@ -109,7 +119,7 @@ class RouterFilter final : public http::StreamHandler,
     void finish_response();
     void attempt_failed(http::StreamReset reason, std::string_view transport_failure);
     void fail(http::StreamReset reason, std::string_view transport_failure);
-    void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add = nullptr);
+    void reply(uint16_t status, std::string_view body, std::string_view details, http::HeaderMap* add = nullptr);
     void leave_upstream();    // it has ended
     void abandon_upstream();  // it has not: cancels or resets
     void release_request_flow();
@@ -143,6 +153,8 @@ class RouterFilter final : public http::StreamHandler,
     network::Timer retry_timer_;  // waiting_: for the next attempt; else per_try_timeout of the one that runs
     const config::VirtualHostConfig* virtual_host_ = nullptr;
     std::chrono::steady_clock::time_point request_complete_at_;
+    uint32_t route_ = kNoRoute;  // RouteMatched::index
+    uint32_t weighted_ = RouteMutators::kNoChoice;
     uint32_t attempt_ = 0;
     uint32_t request_pauses_ = 0;
     bool request_complete_ = false;

@@ -145,7 +145,7 @@ TEST_CASE_FIXTURE(FormatFixture, "durations") {
     info.upstream_response_start = info.start + std::chrono::milliseconds(3);
     CHECK(print(all) == "5 1 2 3 2");
     info.end.reset();
-    CHECK(print("%DURATION%") == "-");
+    CHECK(print("%DURATION%") != "-");  // of a request under way: so far
 }
 
 TEST_CASE_FIXTURE(FormatFixture, "times") {

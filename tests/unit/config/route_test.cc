@@ -109,4 +109,142 @@ TEST_CASE("matches that cannot be") {
           std::string::npos);
 }
 
+TEST_CASE("header mutations on all levels") {
+    const RouteTableConfig table = table_of(bootstrap(
+        "match: {prefix: /}, direct_response: {status: 200}, request_headers_to_add: [{header: {key: X-A, value: "
+        "'%REQ(b)%'}}, {header: {key: b, raw_value: eA==}, append_action: ADD_IF_ABSENT, keep_empty_value: true}, "
+        "{header: {key: c, value: v}, append: false}, {header: {key: d}, append: true}, {header: {key: e}, "
+        "append_action: OVERWRITE_IF_EXISTS}, {header: {key: f}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}], "
+        "request_headers_to_remove: [X-B]",
+        ", response_headers_to_add: {header: {key: h, value: v}}",
+        ", response_headers_to_remove: [t], most_specific_header_mutations_wins: true"));
+    using Action = HeaderToAdd::Action;
+    const VirtualHostConfig& host = table.virtual_hosts[0];
+    const HeaderMutation& request = host.routes[0].mutations.request;
+    CHECK(request.remove == std::vector<std::string>{"x-b"});
+    REQUIRE(request.add.size() == 6);
+    CHECK((request.add[0].name == "x-a" && request.add[0].value == "%REQ(b)%" &&
+           request.add[0].action == Action::append));
+    CHECK((request.add[1].value == "x" && request.add[1].action == Action::add_if_absent && request.add[1].keep_empty));
+    CHECK(request.add[2].action == Action::overwrite);
+    CHECK(request.add[3].action == Action::append);
+    CHECK(request.add[4].action == Action::overwrite_if_present);
+    CHECK(request.add[5].action == Action::overwrite);
+    REQUIRE(host.mutations.response.add.size() == 1);
+    CHECK(host.mutations.response.add[0].name == "h");
+    CHECK(table.mutations.response.remove == std::vector<std::string>{"t"});
+    CHECK(table.most_specific_mutations_win);
+}
+
+TEST_CASE("header mutations that cannot be") {
+    const auto wrong = [](const std::string& fields) {
+        return shortened(errors_of(bootstrap("match: {prefix: /}, direct_response: {status: 200}, " + fields)));
+    };
+    const auto wrong_add = [&](const std::string& option) {
+        std::string text = wrong("response_headers_to_add: [{" + option + "}]");
+        const std::string place = "response_headers_to_add[0].";
+        return text.starts_with(place) ? text.substr(place.size()) : text;
+    };
+    for (const char* name : {"':path'", "Host", "host"}) {
+        CHECK(wrong_add("header: {key: " + std::string(name) + ", value: x}") ==
+              "header.key: :-prefixed or host headers may not be modified");
+        CHECK(wrong("request_headers_to_remove: [" + std::string(name) + "]") ==
+              "request_headers_to_remove[0]: :-prefixed or host headers may not be removed");
+    }
+    CHECK(wrong_add("header: {key: '', value: x}") == "header.key: required, and must not be empty");
+    CHECK(wrong_add("header: {key: a b, value: x}") == "header.key: is not the name of a header");
+    for (const char* name : {"connection", "Content-Length", "transfer-encoding", "upgrade", "te"}) {
+        CHECK(wrong_add("header: {key: " + std::string(name) + ", value: x}").find("belongs to the connection") !=
+              std::string::npos);
+    }
+    CHECK(wrong_add("header: {key: a, value: '%NOPE%'}") == "header.value: Not supported field in StreamInfo: NOPE");
+    CHECK(wrong_add("header: {key: a, value: '50%'}").find("Couldn't find valid command") != std::string::npos);
+    CHECK(wrong_add("header: {key: a, value: \"b\\nc\"}") == "header.value: must not contain control characters");
+    CHECK(wrong_add("header: {key: a, value: b, raw_value: eA==}") ==
+          "header.raw_value: value is set too: use one of them");
+    CHECK(wrong_add("header: {key: a, value: b}, append: true, append_action: ADD_IF_ABSENT") ==
+          "append: Both append and append_action are set and it's not allowed");
+}
+
+TEST_CASE("clusters: by a field, by weights") {
+    CHECK(route_of("match: {prefix: /}, route: {cluster_header: X-Cluster}").forward->cluster_header == "x-cluster");
+    const auto clusters = route_of(
+                              "match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: up, weight: 3, "
+                              "host_rewrite_literal: h, request_headers_to_remove: [a]}, {cluster_header: C, weight: "
+                              "0}]}}")
+                              .forward->weighted_clusters;
+    REQUIRE(clusters.size() == 2);
+    CHECK((clusters[0].name == "up" && clusters[0].weight == 3 && clusters[0].host_rewrite == "h"));
+    CHECK(clusters[0].mutations.request.remove.size() == 1);
+    CHECK((clusters[1].name.empty() && clusters[1].cluster_header == "c" && clusters[1].weight == 0));
+    const auto wrong = [](const std::string& list) {
+        return shortened(
+            errors_of(bootstrap("match: {prefix: /}, route: {weighted_clusters: {clusters: [" + list + "]}}")));
+    };
+    CHECK(wrong("") == "route.weighted_clusters.clusters: at least one is required");
+    CHECK(wrong("{name: up, weight: 0}") ==
+          "route.weighted_clusters: Sum of weights in the weighted_cluster must be greater than 0.");
+    CHECK(wrong("{name: up, weight: 4294967295}, {name: up, weight: 1}") ==
+          "route.weighted_clusters: The sum of weights of all weighted clusters exceeds 4294967295");
+    CHECK(wrong("{name: up}, {name: up, weight: 1}") == "route.weighted_clusters.clusters[0].weight: required");
+    CHECK(wrong("{name: nope, weight: 1}") ==
+          "route.weighted_clusters.clusters[0].name: route: unknown weighted cluster 'nope'");
+    CHECK(wrong("{weight: 1}") ==
+          "route.weighted_clusters.clusters[0]: At least one of name or cluster_header need to be specified");
+    CHECK(wrong("{name: up, cluster_header: x, weight: 1}") ==
+          "route.weighted_clusters.clusters[0]: Only one of name or cluster_header can be specified");
+    CHECK(shortened(errors_of(bootstrap("match: {prefix: /}, route: {cluster_header: ''}"))) ==
+          "route.cluster_header: required, and must not be empty");
+    for (const char* field : {"runtime_key_prefix: x", "header_name: x", "total_weight: 1"}) {
+        CHECK(
+            errors_of(bootstrap("match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: up, weight: 1}], " +
+                                std::string(field) + "}}"))
+                .find("unknown or unsupported field") != std::string::npos);
+    }
+}
+
+TEST_CASE("rewrites of path and host") {
+    const auto forward = [](const std::string& fields) {
+        return *route_of("match: {prefix: /}, route: {cluster: up, " + fields + "}").forward;
+    };
+    const auto by = std::string("{pattern: {regex: 'a(b)'}, substitution: '\\1'}");
+    const ForwardAction path = forward("regex_rewrite: " + by + ", append_x_forwarded_host: true");
+    REQUIRE(path.regex_rewrite);
+    CHECK(path.regex_rewrite->substitution == "\\1");
+    CHECK(path.append_x_forwarded_host);
+    CHECK(forward("host_rewrite_path_regex: " + by).host_rewrite_path.has_value());
+    CHECK(forward("host_rewrite_header: X-Host").host_rewrite_header == "x-host");
+    CHECK(forward("auto_host_rewrite: true").auto_host_rewrite);
+    CHECK_FALSE(forward("auto_host_rewrite: false").auto_host_rewrite);
+    CHECK(forward("host_rewrite_literal: h").host_rewrite == "h");
+    CHECK(route_of("match: {prefix: /}, redirect: {regex_rewrite: " + by + "}").redirect->regex_rewrite.has_value());
+
+    const auto wrong = [](const std::string& fields) {
+        return shortened(errors_of(bootstrap("match: {prefix: /}, route: {cluster: up, " + fields + "}")));
+    };
+    CHECK(wrong("prefix_rewrite: /a, regex_rewrite: " + by) ==
+          "route.regex_rewrite: Specify only one of prefix_rewrite, regex_rewrite");
+    CHECK(wrong("regex_rewrite: {pattern: {regex: '('}, substitution: b}") ==
+          "route.regex_rewrite.pattern.regex: invalid regex '(': missing ): (");
+    CHECK(wrong("regex_rewrite: {substitution: b}") ==
+          "route.regex_rewrite.pattern.regex: required, and must not be empty");
+    CHECK(wrong("regex_rewrite: {pattern: {regex: a}, substitution: '\\1'}")
+              .starts_with("route.regex_rewrite.substitution: "));
+    CHECK(wrong("regex_rewrite: {pattern: {regex: a}, substitution: 'b c'}") ==
+          "route.regex_rewrite.substitution: must not contain blanks or control characters");
+    CHECK(wrong("host_rewrite_literal: a, host_rewrite_header: b") != "loaded");
+}
+
+TEST_CASE("TLS that a virtual host requires, and the size of direct responses") {
+    using RequireTls = VirtualHostConfig::RequireTls;
+    const std::string route =
+        "match: {prefix: /}, direct_response: {status: 200, body: {inline_string: '" + std::string(5000, 'a') + "'}}";
+    CHECK(errors_of(bootstrap(route)).find("body size is 5000 bytes; maximum is 4096") != std::string::npos);
+    const std::string table = ", max_direct_response_body_size_bytes: 5000";
+    CHECK(table_of(bootstrap(route, "", table)).virtual_hosts[0].require_tls == RequireTls::none);
+    CHECK(table_of(bootstrap(route, ", require_tls: ALL", table)).virtual_hosts[0].require_tls == RequireTls::all);
+    CHECK(table_of(bootstrap(route, ", require_tls: EXTERNAL_ONLY", table)).virtual_hosts[0].require_tls ==
+          RequireTls::external);
+}
+
 }  // namespace heirloom::config

@@ -89,9 +89,10 @@ struct Site : upstream::LoopFixture, http::StreamHandlerFactory {
     void log_as(const std::string& format) {
         log_path = std::filesystem::temp_directory_path() / ("heirloom-cm-" + std::to_string(::getpid()));
         std::filesystem::remove(log_path);
-        log_configs = {{.sink = config::AccessLogConfig::Sink::file,
-                        .path = log_path,
-                        .format = {*config::parse_access_log_format(format)}}};
+        config::AccessLogConfig one;
+        one.path = log_path;
+        one.format.pieces = *config::parse_access_log_format(format);
+        log_configs = {one};
     }
     std::string logged() {
         log->flush();

@@ -2,6 +2,7 @@
 #include "proxy/router/rewrite.h"
 
 #include <doctest/doctest.h>
+#include <re2/re2.h>
 
 namespace heirloom::router {
 
@@ -17,6 +18,10 @@ http::HeaderMap request(std::string_view authority, std::string_view path, std::
     headers.add_copy(HeaderId::scheme, proto);
     headers.add_copy(HeaderId::x_forwarded_proto, proto);
     return headers;
+}
+
+config::RegexRewrite by(const char* pattern, std::string substitution) {
+    return {std::make_shared<const re2::RE2>(pattern), std::move(substitution)};
 }
 
 }  // namespace
@@ -93,6 +98,73 @@ TEST_CASE("host rewrite") {
     CHECK(headers.get(HeaderId::authority) == "inner");
     REQUIRE(headers.find("x-envoy-original-host") != nullptr);
     CHECK(headers.find("x-envoy-original-host")->value == "outer");
+}
+
+TEST_CASE("the whole path is what an expression matched, and the query stays") {
+    config::RouteConfig route;
+    route.match.kind = config::RouteMatch::Kind::regex;
+    route.forward.emplace();
+    route.forward->prefix_rewrite = "/new";
+    http::HeaderMap headers = request("a", "/old/x?q");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::path) == "/new?q");
+}
+
+TEST_CASE("a path by expression") {
+    config::RouteConfig route;
+    route.forward.emplace();
+    route.forward->regex_rewrite = by("^/([a-z]+)/(\\d+)", "/\\2/\\1");
+    http::HeaderMap headers = request("a", "/ab/12/c?x=/ab/12");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::path) == "/12/ab/c?x=/ab/12");
+    CHECK(headers.get(HeaderId::x_envoy_original_path) == "/ab/12/c?x=/ab/12");
+
+    route.forward->regex_rewrite = by(".*", "");
+    headers = request("a", "/x?y");
+    rewrite_request(headers, route, true);
+    CHECK(headers.get(HeaderId::path) == "/?y");  // a request cannot do without
+    CHECK_FALSE(headers.has(HeaderId::x_envoy_original_path));
+}
+
+TEST_CASE("the host comes from a field, or from the path as it was") {
+    config::RouteConfig route;
+    route.forward.emplace();
+    route.forward->host_rewrite_header = "x-host";
+    http::HeaderMap headers = request("outer", "/");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::authority) == "outer");  // there is no such field
+    headers.add_copy("x-host", "");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::authority) == "outer");
+    CHECK(headers.find("x-envoy-original-host") == nullptr);
+    headers = request("outer", "/");
+    headers.add_copy("x-host", "inner");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::authority) == "inner");
+
+    route.forward->host_rewrite_header.clear();
+    route.forward->host_rewrite_path = by("^/([^/]+)/.*$", "\\1");
+    route.forward->regex_rewrite = by("^/[^/]+", "");
+    headers = request("outer", "/name/x?y");
+    rewrite_request(headers, route, false);
+    CHECK(headers.get(HeaderId::authority) == "name");
+    CHECK(headers.get(HeaderId::path) == "/x?y");
+}
+
+TEST_CASE("x-forwarded-host gets the old host once") {
+    const auto forwarded = [](std::string_view before) {
+        http::HeaderMap headers = request("outer:80", "/");
+        if (!before.empty()) headers.add_copy("x-forwarded-host", before);
+        rewrite_host(headers, "inner", true, false);
+        CHECK(headers.get(HeaderId::authority) == "inner");
+        CHECK(headers.find("x-envoy-original-host") == nullptr);
+        return std::string(headers.find("x-forwarded-host")->value);
+    };
+    CHECK(forwarded("") == "outer:80");
+    CHECK(forwarded("first") == "first,outer:80");
+    CHECK(forwarded("first, outer:80") == "first, outer:80");
+    CHECK(forwarded("outer:80") == "outer:80");
+    CHECK(forwarded("outer:80,last") == "outer:80,last,outer:80");
 }
 
 }  // namespace heirloom::router

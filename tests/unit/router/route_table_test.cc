@@ -151,6 +151,30 @@ TEST_CASE("all conditions must hold beside the path") {
     CHECK_FALSE(matches(match, headers));
 }
 
+TEST_CASE("a virtual host that requires TLS") {
+    using RequireTls = config::VirtualHostConfig::RequireTls;
+    std::vector<config::VirtualHostConfig> hosts = {host("all", {"all"}), host("external", {"external"}),
+                                                    host("any", {"*"})};
+    hosts[0].require_tls = RequireTls::all;
+    hosts[1].require_tls = RequireTls::external;
+    const auto table = table_of(std::move(hosts));
+    const auto redirected = [&](std::string_view authority, std::string_view proto, bool internal = false) {
+        http::HeaderMap headers = request(authority, "/");
+        headers.add_copy(http::HeaderId::x_forwarded_proto, proto);
+        if (internal) headers.add_copy(http::HeaderId::x_envoy_internal, "true");
+        const RouteMatched found = table->find(headers);
+        CHECK(found.to_https == (found.route == nullptr));
+        return found.to_https;
+    };
+    CHECK(redirected("all", "http"));
+    CHECK(redirected("all", "HTTPS"));
+    CHECK(redirected("all", "http", true));
+    CHECK_FALSE(redirected("all", "https"));
+    CHECK(redirected("external", "http"));
+    CHECK_FALSE(redirected("external", "http", true));
+    CHECK_FALSE(redirected("other", "http"));
+}
+
 TEST_CASE("each route has an index of its own over all hosts") {
     const auto table = table_of({host("a", {"a"}, {{RouteMatch::Kind::path, "/1"}, {RouteMatch::Kind::path, "/2"}}),
                                  host("b", {"b"}, {{RouteMatch::Kind::path, "/1"}})});

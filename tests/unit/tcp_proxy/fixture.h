@@ -110,9 +110,10 @@ struct TunnelFixture : upstream::LoopFixture, upstream::WorkerClusters {
     void log_as(const std::string& format) {
         log_path = std::filesystem::temp_directory_path() / ("heirloom-tcp-" + std::to_string(::getpid()));
         std::filesystem::remove(log_path);
-        config.access_logs = {{.sink = config::AccessLogConfig::Sink::file,
-                               .path = log_path,
-                               .format = {*config::parse_access_log_format(format)}}};
+        config::AccessLogConfig one;
+        one.path = log_path;
+        one.format.pieces = *config::parse_access_log_format(format);
+        config.access_logs = {one};
     }
     std::string logged() {
         log->flush();
