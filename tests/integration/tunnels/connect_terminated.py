@@ -17,6 +17,7 @@ def routes(**connect_config):
 
 def proxy_to(port, **connect_config):
     return Proxy(config(cluster('up', port), routes=routes(**connect_config), http2_protocol_options={'allow_connect': True},
+                        delayed_close_timeout='20s',  # of busy machines: a client that takes nothing for so long is cut off
                         access_log=access_log(log, '%PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_PROTOCOL% %BYTES_RECEIVED% %BYTES_SENT%\n')),
                  '--file-flush-interval-msec', '50')
 
