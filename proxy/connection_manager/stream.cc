@@ -382,6 +382,8 @@ void Stream::on_max_duration(void* self) {
 
 void Stream::time_out(std::string_view text, std::string_view details, std::string_view grpc_status) {
     reply(request_complete_ ? 504 : 408, text, details, nullptr, grpc_status);
+    // Answered, but the client has not taken all of it: nothing more is wanted of an upstream. Called again at the end.
+    if (!over() && handler_) handler_->on_destroy();
 }
 
 // --- end -------------------------------------------------------------------------------------------------------------

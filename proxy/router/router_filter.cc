@@ -115,6 +115,9 @@ void RouterFilter::start_attempt(bool fresh) {
     ++attempt_;
     endpoint_ = cluster_->choose(hash_);
     if (!endpoint_) {
+        // Of an attempt before: with its lease the endpoint may go.
+        info.upstream_host = nullptr;
+        info.upstream_host_name = {};
         info.set_flag(ResponseFlag::no_healthy_upstream);
         count_response(503);
         return reply(503, "no healthy upstream", "no_healthy_upstream");
@@ -264,6 +267,7 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     if (retry_response(status, headers, end_stream)) return;
     response_started_ = true;
     retry_timer_.cancel();
+    replayable_ = false;
     replay_.clear();
     info.upstream_response_start = stream_.loop().now();
     info.response_code_details = "via_upstream";

@@ -66,6 +66,7 @@ bool RouterFilter::repeat(StreamReset reason) {
         holds_retry_ = true;
     }
     retrying_ = true;
+    retry_timer_.cancel();  // per_try_timeout of the one that ends here
     leave_upstream();
     cluster_->stats().upstream_rq_retry.add();
     hold_again();

@@ -16,7 +16,8 @@ bool RouterFilter::retry_response(uint16_t status, const http::HeaderMap& header
     endpoint_.numbers().rq_error.add();
     cluster_->stats().retry.count(status);
     // Over on both sides, its connection serves others. Envoy does not count this reset.
-    if (!end_stream || !request_complete_) encoder_->reset(StreamReset::local);
+    // A tunnel has not sent what it holds: its stream would wait for that, and for us.
+    if (!end_stream || !request_complete_ || tunnel_ != Tunnel::none) encoder_->reset(StreamReset::local);
     leave_upstream();
     return true;
 }
@@ -34,7 +35,7 @@ bool RouterFilter::retry_failure(StreamReset reason, bool sent) {
 // False: it stays as it is.
 bool RouterFilter::schedule_retry() {
     end_retry();  // the one before was no success
-    if (!replayable_) return false;
+    if (!replayable_ || stream_.response_started()) return false;
     const upstream::ClusterStats& stats = cluster_->stats();
     if (!retry_.take()) {
         stats.upstream_rq_retry_limit_exceeded.add();
@@ -105,9 +106,10 @@ void RouterFilter::end_try_in_time() {
 
 void RouterFilter::on_route_timeout(void* self) {
     auto& router = *static_cast<RouterFilter*>(self);
-    // Between two attempts no upstream is to blame.
-    if (router.cluster_ && !router.waiting_) router.cluster_->stats().upstream_rq_timeout.add();
-    if (router.endpoint_ && !router.waiting_) router.endpoint_.numbers().rq_timeout.add();
+    // Between two attempts no upstream is to blame, nor one that has begun to answer.
+    const bool awaited = !router.waiting_ && !router.response_started_;
+    if (router.cluster_ && awaited) router.cluster_->stats().upstream_rq_timeout.add();
+    if (router.endpoint_ && awaited) router.endpoint_.numbers().rq_timeout.add();
     if (router.response_started_) {
         router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
         router.count_broken_response();
@@ -124,7 +126,7 @@ void RouterFilter::on_route_timeout(void* self) {
 void RouterFilter::time_out(std::string_view details) {
     stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
     const uint16_t status = timeout_is_204_ ? 204 : 504;
-    count_response(status);
+    if (!waiting_) count_response(status);
     reply(status, timeout_is_204_ ? std::string_view() : "upstream request timeout", details);
 }
 
