@@ -255,9 +255,15 @@ void RouterFilter::on_request_flow_low() {
 // --- response
 // ----------------------------------------------------------------------------------------------------------
 
-// 100 was answered by the connection manager; 102 and 103 are not forwarded, as in Envoy.
-void RouterFilter::on_interim(uint16_t status, http::HeaderMap&) {
+// 100 is answered by the connection manager unless proxy_100_continue leaves it to the upstream; 102 and 103 are not
+// forwarded, as in Envoy.
+void RouterFilter::on_interim(uint16_t status, http::HeaderMap& headers) {
     cluster_->stats().count_response(status, from_inside());
+    if (status != 100 || !context_.config->proxy_100_continue) return;
+    // The client shall not be told twice to go on.
+    replayable_ = false;
+    replay_.clear();
+    stream_.send_interim(status, headers);
 }
 
 void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream) {
