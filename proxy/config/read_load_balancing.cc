@@ -13,6 +13,7 @@ using Policy = LoadBalancingConfig::Policy;
 
 constexpr uint64_t kMaxRingSize = 8 * 1024 * 1024;
 constexpr uint64_t kMaxTableSize = 5000011;
+constexpr uint32_t kMostChoices = 1000;
 
 bool is_prime(uint64_t number) {
     if (number < 2) return false;
@@ -61,8 +62,9 @@ std::shared_ptr<const LoadBalancingConfig> read_load_balancing(const Cluster& me
         case Cluster::LEAST_REQUEST:
             read->policy = Policy::least_request;
             READ_WRAPPED(message.least_request_lb_config(), choice_count, read->choice_count);
-            if (read->choice_count < 2)
-                problems.error(path.field("least_request_lb_config").field("choice_count"), "must be at least 2");
+            // More than there could be endpoints worth asking would only hold the worker.
+            if (read->choice_count < 2 || read->choice_count > kMostChoices)
+                problems.error(path.field("least_request_lb_config").field("choice_count"), "must be from 2 to 1000");
             return read;
         case Cluster::RANDOM:
             read->policy = Policy::random;

@@ -106,10 +106,9 @@ void RouterFilter::end_try_in_time() {
 
 void RouterFilter::on_route_timeout(void* self) {
     auto& router = *static_cast<RouterFilter*>(self);
-    // Between two attempts no upstream is to blame, nor one that has begun to answer.
-    const bool awaited = !router.waiting_ && !router.response_started_;
-    if (router.cluster_ && awaited) router.cluster_->stats().upstream_rq_timeout.add();
-    if (router.endpoint_ && awaited) router.endpoint_.numbers().rq_timeout.add();
+    // Between two attempts no upstream is to blame.
+    if (router.cluster_ && !router.waiting_) router.cluster_->stats().upstream_rq_timeout.add();
+    if (router.endpoint_ && !router.waiting_) router.endpoint_.numbers().rq_timeout.add();
     if (router.response_started_) {
         router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
         router.count_broken_response();

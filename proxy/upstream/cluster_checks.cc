@@ -62,7 +62,8 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
         (good ? in_.stats_.success : in_.stats_.failure).add();
         if (result == CheckResult::network_failure || result == CheckResult::timeout) in_.stats_.network_failure.add();
         const bool pending = settle(result);
-        if (good && in_.on_passed) in_.on_passed(*endpoint_);
+        const bool failed = (in_.hosts_.flags(*endpoint_) & health_flag::failed_active_check) != 0;
+        if (good && !failed && in_.on_passed) in_.on_passed(*endpoint_);
         interval_timer_.arm(in_.loop_.timers(), in_.next_interval(good, pending));
         if (!std::exchange(checked_, true)) in_.on_first_result();
     }
@@ -128,13 +129,17 @@ void ClusterChecks::follow() {
 
 void ClusterChecks::on_first_round(std::function<void()> done) {
     first_round_done_ = std::move(done);
+    for (const auto& [endpoint, check] : checks_) awaited_.insert(endpoint);
     on_first_result();
 }
 
 void ClusterChecks::on_first_result() {
     if (!first_round_done_) return;
-    const bool all = std::all_of(checks_.begin(), checks_.end(), [](const auto& one) { return one.second->checked(); });
-    if (all) std::exchange(first_round_done_, nullptr)();
+    std::erase_if(awaited_, [this](const Endpoint* endpoint) {
+        const auto found = checks_.find(endpoint);
+        return found == checks_.end() || found->second->checked();
+    });
+    if (awaited_.empty()) std::exchange(first_round_done_, nullptr)();
 }
 
 void ClusterChecks::fail_at_once(const Endpoint& endpoint) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "proxy/config/health_config.h"
 #include "proxy/network/event_loop.h"
@@ -26,8 +27,8 @@ class ClusterChecks {
                   Tls tls);
     ~ClusterChecks();
 
-    // What a new endpoint starts with.
-    static constexpr HealthFlags kInitial = health_flag::failed_active_check;
+    // What a new endpoint starts with. Stopped: nobody would ever check it.
+    HealthFlags initial() const { return stopped_ ? HealthFlags{0} : health_flag::failed_active_check; }
     // The endpoints of `hosts` are others now.
     void follow();
     // Calls `done` when all endpoints that are there have been checked once; maybe at once.
@@ -55,6 +56,7 @@ class ClusterChecks {
     FastRandom random_ = FastRandom::seeded();
     std::unordered_map<const Endpoint*, std::unique_ptr<HostCheck>> checks_;
     std::function<void()> first_round_done_;
+    std::unordered_set<const Endpoint*> awaited_;  // of the first round; others that come are not waited for
     bool had_traffic_ = false;
     bool stopped_ = false;
 };

@@ -35,7 +35,11 @@ struct Shared {
 class Worker final : public WorkerClusters {
   public:
     Worker(network::EventLoop& loop, uint32_t number, std::shared_ptr<Shared> shared)
-        : loop_(loop), number_(number), shared_(std::move(shared)), views_(shared_->clusters.size()) {
+        : loop_(loop),
+          number_(number),
+          shared_(std::move(shared)),
+          views_(shared_->clusters.size()),
+          update_waits_(shared_->clusters.size()) {
         const std::lock_guard lock(shared_->mutex);
         hosts_ = shared_->hosts;
         tls_ = shared_->tls;
@@ -66,10 +70,12 @@ class Worker final : public WorkerClusters {
         }
     }
 
-    // Main thread, under the mutex: the loop lives at least until the destructor has had it.
-    void post_update(uint32_t index, std::shared_ptr<const HostSet> hosts) {
-        loop_.post([self = self_, index, hosts = std::move(hosts)] {
-            if (*self) (*self)->update(index, hosts);
+    // Main thread, under the mutex: the loop lives at least until the destructor has had it. Many changes at a time
+    // cost one: the newest set is taken.
+    void post_update(uint32_t index) {
+        if (std::exchange(update_waits_[index], true)) return;
+        loop_.post([self = self_, index] {
+            if (*self) (*self)->take_update(index);
         });
     }
 
@@ -85,8 +91,12 @@ class Worker final : public WorkerClusters {
         tls_[index] = std::move(context);
         if (views_[index]) views_[index]->set_tls(tls_[index]);
     }
-    void update(uint32_t index, std::shared_ptr<const HostSet> hosts) {
-        hosts_[index] = std::move(hosts);
+    void take_update(uint32_t index) {
+        {
+            const std::lock_guard lock(shared_->mutex);
+            update_waits_[index] = false;
+            hosts_[index] = shared_->hosts[index];
+        }
         if (views_[index]) views_[index]->set_hosts(hosts_[index]);
     }
 
@@ -96,6 +106,7 @@ class Worker final : public WorkerClusters {
     std::vector<std::shared_ptr<const HostSet>> hosts_;
     std::vector<std::shared_ptr<const tls::ClientContext>> tls_;
     std::vector<std::unique_ptr<WorkerClusterView>> views_;            // null until somebody asks
+    std::vector<char> update_waits_;                                   // guarded by shared_->mutex
     std::shared_ptr<Worker*> self_ = std::make_shared<Worker*>(this);  // read and cleared on the worker's thread
 };
 
@@ -230,7 +241,7 @@ class Manager final : public ClusterManager {
     }
 
     void take_endpoints(uint32_t index, EndpointList list) {
-        hosts_[index]->set_endpoints(std::move(list), checks_[index] ? ClusterChecks::kInitial : HealthFlags{0});
+        hosts_[index]->set_endpoints(std::move(list), checks_[index] ? checks_[index]->initial() : HealthFlags{0});
         if (outliers_[index]) outliers_[index]->follow();
         if (checks_[index]) checks_[index]->follow();
     }
@@ -248,8 +259,8 @@ class Manager final : public ClusterManager {
 
     void publish(uint32_t index, std::shared_ptr<const HostSet> hosts) {
         const std::lock_guard lock(shared_->mutex);
-        for (Worker* worker : shared_->workers) worker->post_update(index, hosts);
         shared_->hosts[index] = std::move(hosts);
+        for (Worker* worker : shared_->workers) worker->post_update(index);
     }
 
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();

@@ -11,6 +11,12 @@ namespace heirloom::upstream {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+constexpr double kRounding = 1e-9;  // of a mean of percentages
+
+}  // namespace
+
 OutlierDetector::OutlierDetector(network::EventLoop& loop, const Cluster& cluster, ClusterHosts& hosts,
                                  const OutlierStats& stats)
     : loop_(loop),
@@ -141,12 +147,13 @@ void OutlierDetector::judge_rates() {
     const std::vector<Rate> by_rate = rates_of(config_.success_rate_request_volume);
     if (by_rate.size() >= std::max(config_.success_rate_minimum_hosts, 1u)) {
         const auto count = static_cast<double>(by_rate.size());
-        double mean = 0, variance = 0;
-        for (const Rate& rate : by_rate) mean += rate.percent / count;
+        double sum = 0, variance = 0;
+        for (const Rate& rate : by_rate) sum += rate.percent;
+        const double mean = sum / count;
         for (const Rate& rate : by_rate) variance += (rate.percent - mean) * (rate.percent - mean) / count;
         const double threshold = mean - std::sqrt(variance) * config_.success_rate_stdev_factor / 1000.0;
         for (const Rate& rate : by_rate) {
-            if (rate.percent < threshold) detect(*rate.host, Reason::success_rate);
+            if (rate.percent < threshold - kRounding) detect(*rate.host, Reason::success_rate);
         }
     }
     const std::vector<Rate> by_failures = rates_of(config_.failure_percentage_request_volume);

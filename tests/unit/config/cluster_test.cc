@@ -143,7 +143,7 @@ TEST_CASE("load balancing policies reach the snapshot") {
 TEST_CASE("load balancing that cannot be is told") {
     const std::string at = "static_resources.clusters[0].";
     CHECK(errors_of(with_cluster("lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 1}")) ==
-          at + "least_request_lb_config.choice_count: must be at least 2");
+          at + "least_request_lb_config.choice_count: must be from 2 to 1000");
     CHECK(errors_of(with_cluster("ring_hash_lb_config: {}")) == at + "ring_hash_lb_config: needs lb_policy RING_HASH");
     CHECK(errors_of(with_cluster("lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 8, maximum_ring_size: "
                                  "7}")) ==

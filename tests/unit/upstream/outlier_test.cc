@@ -203,6 +203,16 @@ TEST_CASE_FIXTURE(OutlierFixture, "who fails too often is ejected where that is 
     }
 }
 
+TEST_CASE_FIXTURE(OutlierFixture, "nobody stands out where nobody fails, whatever the mean is rounded to") {
+    settings.success_rate_stdev_factor = 1;
+    settings.max_ejection_percent = 100;
+    start(6);
+    for (size_t i = 0; i < 6; ++i) answer(i, 200, 200);
+    run_for(milliseconds(50));
+    CHECK(stat("detected_success_rate") == 0);
+    CHECK(active() == 0);
+}
+
 TEST_CASE_FIXTURE(OutlierFixture, "who leaves is forgotten, who stays keeps its ejection") {
     settings.interval = std::chrono::hours(1);
     settings.max_ejection_percent = 100;
