@@ -15,6 +15,7 @@ ConnectionManager::ConnectionManager(ConnectionSet& set, network::AcceptedConnec
     : set_(set), connection_(set.config().loop, std::move(accepted.fd), *this), secure_(accepted.transport != nullptr) {
     if (keep_peer) connection_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
     connection_.set_high_watermark(set.config().buffer_limit_bytes);
+    connection_.close_on_reset();
     if (accepted.client) {
         const shm::SocketAddress target = accepted.client_target ? *accepted.client_target : shm::SocketAddress{};
         extras().proxied = std::make_unique<const Proxied>(Proxied{*accepted.client, target});

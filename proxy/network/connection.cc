@@ -146,11 +146,10 @@ void Connection::on_io(uint32_t events) {
             callbacks_.on_write_buffer_drained();
     }
     if (state_ == State::open) {
-        if (reading_) {
-            read_ready();
-        } else if (write_failed_ || (end_delivered_ && socket_failed_)) {
-            finish(CloseReason::reset);  // nobody reads, so nobody would ever see the end
-        }
+        if (reading_) read_ready();
+        // Nobody reads, so nobody would ever see the end.
+        const bool gone = write_failed_ || (socket_failed_ && (end_delivered_ || closes_on_reset_));
+        if (gone && !reading_ && state_ == State::open) finish(CloseReason::reset);
     } else if (state_ != State::closed) {
         continue_closing();
     }

@@ -87,6 +87,9 @@ class Connection : public IoHandler, public Deferred {
     // false: no more reads from the socket until true (back-pressure); readiness seen meanwhile is remembered. true: if
     // there is something to read or left in read_buffer(), on_data() follows from the loop.
     void set_reading(bool wanted);
+    // A reset closes at once also while nobody reads: what came before it is lost. For an owner whose answers the peer
+    // waits for, so that its input is worth nothing without it. Default: what came before is delivered first.
+    void close_on_reset() { closes_on_reset_ = true; }
 
     // Queues; flush() writes. Two steps so that head and body leave in one system call.
     // A write that fails lets the rest of what the peer sent arrive first; on_closed(reset) comes from the loop.
@@ -198,6 +201,7 @@ class Connection : public IoHandler, public Deferred {
     bool write_failed_ = false;
     bool above_high_ = false;
     bool called_again_ = false;
+    bool closes_on_reset_ = false;
     bool finish_wanted_ = false;
     bool cut_after_delay_ = false;
     bool side_finished_ = false;  // FIN or close_notify is out, or behind what waits

@@ -169,6 +169,38 @@ TEST_CASE("a reset is told as such, also on a write") {
     CHECK(connection.socket_error() != 0);
 }
 
+TEST_CASE("a reset while nobody reads") {
+    EventLoop loop;
+    Owner owner(loop);
+    TcpPair pair;
+    Connection connection(loop, std::move(pair.near), owner);
+    owner.connection = &connection;
+    const linger hard{1, 0};
+    ::setsockopt(pair.far.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    pair.send("before it");
+    SUBCASE("closes at once where the owner asks for it") {
+        connection.close_on_reset();
+        REQUIRE(connection.start());
+        connection.set_reading(false);
+        pair.far.reset();
+        REQUIRE(run_until(loop, owner, [&] { return owner.reason.has_value(); }));
+        CHECK(owner.events == "closed ");
+    }
+    SUBCASE("comes after what was sent before it otherwise") {
+        REQUIRE(connection.start());
+        connection.set_reading(false);
+        pair.far.reset();
+        connection.flush_later();  // looks at the events
+        Timer soon([](void* arg) { static_cast<EventLoop*>(arg)->stop(); }, &loop);
+        soon.arm(loop.timers(), milliseconds(5));
+        loop.run();
+        CHECK(owner.events.empty());
+        connection.set_reading(true);
+        REQUIRE(run_until(loop, owner, [&] { return owner.reason.has_value(); }));
+    }
+    CHECK(owner.reason == CloseReason::reset);
+}
+
 // After a FIN recv() returns 0 for ever, a reset or not.
 TEST_CASE("a peer that finished its side and is reset later has left") {
     EventLoop loop;
