@@ -4,6 +4,8 @@
 #include <re2/re2.h>
 #include <strings.h>
 
+#include <cstring>
+
 namespace heirloom::config {
 namespace {
 
@@ -21,6 +23,17 @@ bool contains(std::string_view text, std::string_view part, bool ignore_case) {
 }
 
 }  // namespace
+
+Regex compile_for_whole(const std::string& expression) {
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    // A repetition at the beginning would repeat the `^`.
+    if (!expression.empty() && std::strchr("*+?{", expression.front()) == nullptr) {
+        auto anchored = std::make_shared<const re2::RE2>("^" + expression, options);
+        if (anchored->ok()) return anchored;
+    }
+    return std::make_shared<const re2::RE2>(expression, options);
+}
 
 bool matches_whole(const Regex& regex, std::string_view text) {
     return regex->Match({text.data(), text.size()}, 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0);

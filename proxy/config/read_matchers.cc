@@ -64,21 +64,26 @@ void read_header_value(const HeaderMatcher& message, const Path& path, HeaderMat
     }
 }
 
+void report_regex(const RegexMatcher& message, const re2::RE2& regex, const Path& path, Problems& problems) {
+    const Path at = path.field("regex");
+    require_text(message.regex(), at, problems);
+    if (!regex.ok()) problems.error(at, "invalid regex '" + message.regex() + "': " + regex.error());
+}
+
 }  // namespace
 
 Regex read_regex(const RegexMatcher& message, const Path& path, Problems& problems) {
-    const Path at = path.field("regex");
-    require_text(message.regex(), at, problems);
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    auto regex = std::make_shared<const re2::RE2>(message.regex(), options);
-    if (!regex->ok()) problems.error(at, "invalid regex '" + message.regex() + "': " + regex->error());
+    Regex regex = compile_for_whole(message.regex());
+    report_regex(message, *regex, path, problems);
     return regex;
 }
 
 RegexRewrite read_regex_rewrite(const RegexMatchAndSubstitute& message, const Path& path, Problems& problems) {
     const Path at = path.field("substitution");
-    RegexRewrite rewrite{read_regex(message.pattern(), path.field("pattern"), problems), message.substitution()};
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    RegexRewrite rewrite{std::make_shared<const re2::RE2>(message.pattern().regex(), options), message.substitution()};
+    report_regex(message.pattern(), *rewrite.pattern, path.field("pattern"), problems);
     std::string error;
     if (rewrite.pattern->ok() && !rewrite.pattern->CheckRewriteString(rewrite.substitution, &error)) {
         problems.error(at, error);

@@ -141,7 +141,7 @@ Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptio
                                Problems& problems);
 
 // --- read_matchers.cc
-// Compiled, or what RE2 made of it after a problem.
+// For matches_whole(). Compiled, or what RE2 made of it after a problem.
 Regex read_regex(const envoy::type::matcher::v3::RegexMatcher& message, const Path& path, Problems& problems);
 RegexRewrite read_regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& message, const Path& path,
                                 Problems& problems);

@@ -27,6 +27,8 @@ bool equal(std::string_view a, std::string_view b, bool case_sensitive) {
 
 // Longest name a host may have, plus a port; anything longer cannot be in the table but may still match a wildcard.
 constexpr size_t kInlineAuthority = 320;
+// So many are compared as soon as they would be looked up.
+constexpr size_t kFewRoutes = 16;
 
 bool matches_path(const config::RouteMatch& match, std::string_view path) {
     const auto without_query = [path] { return path.substr(0, path.find_first_of("?#")); };
@@ -87,8 +89,9 @@ void RouteTable::add_wildcard(std::vector<Wildcards>& list, std::string fixed, c
 RouteTable::RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config) : config_(std::move(config)) {
     hosts_.reserve(config_->routes.virtual_hosts.size());  // the maps point into it
     for (const config::VirtualHostConfig& with : config_->routes.virtual_hosts) {
-        const Host& host = hosts_.emplace_back(Host{&with, route_count_});
+        Host& host = hosts_.emplace_back(Host{&with, route_count_, {}});
         route_count_ += static_cast<uint32_t>(with.routes.size());
+        if (with.routes.size() > kFewRoutes) host.index = std::make_unique<const RouteIndex>(with.routes);
         for (const std::string& configured : with.domains) {
             std::string domain = lower_case(configured);
             if (domain == "*") {
@@ -136,6 +139,15 @@ const RouteTable::Host* RouteTable::find_host(std::string_view authority) const 
     return any_;
 }
 
+uint32_t RouteTable::find_route(const Host& host, const http::HeaderMap& headers) {
+    const std::vector<config::RouteConfig>& routes = host.config->routes;
+    const auto fits = [&](uint32_t number) { return matches(routes[number].match, headers); };
+    if (host.index) return host.index->first(headers.get(http::HeaderId::path), fits);
+    uint32_t number = 0;
+    while (number < routes.size() && !fits(number)) ++number;
+    return number;
+}
+
 RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
     RouteMatched result;
     const Host* const host = find_host(headers.get(http::HeaderId::authority));
@@ -147,13 +159,9 @@ RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
         result.to_https = true;
         return result;
     }
-    for (const config::RouteConfig& route : host->config->routes) {
-        if (matches(route.match, headers)) {
-            result.route = &route;
-            break;
-        }
-        ++result.index;
-    }
+    const uint32_t number = find_route(*host, headers);
+    result.index += number;
+    if (number < host->config->routes.size()) result.route = &host->config->routes[number];
     return result;
 }
 

@@ -14,6 +14,7 @@
 
 #include "proxy/config/snapshot.h"
 #include "proxy/http/headers.h"
+#include "proxy/router/route_index.h"
 
 namespace heirloom::router {
 
@@ -44,8 +45,11 @@ class RouteTable {
     struct Host {
         const config::VirtualHostConfig* config;
         uint32_t first_route;
+        std::unique_ptr<const RouteIndex> index;  // null: few routes, that are tried one after another
     };
     const Host* find_host(std::string_view authority) const;
+    // Its number among the host's routes; their number when there is none.
+    static uint32_t find_route(const Host& host, const http::HeaderMap& headers);
 
     struct Hash {
         using is_transparent = void;

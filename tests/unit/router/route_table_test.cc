@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <re2/re2.h>
 
+#include <cstring>
+
 namespace heirloom::router {
 
 namespace {
@@ -114,6 +116,58 @@ TEST_CASE("a separated prefix ends at a slash; an expression matches the whole p
     CHECK(route_for(*table, "/b") == "");
     CHECK(route_for(*table, "/bc") == "-");
     CHECK(route_for(*table, "") == "-");
+}
+
+TEST_CASE("what the paths of a match begin with") {
+    const auto of_regex = [](const char* text) {
+        RouteMatch match{RouteMatch::Kind::regex, ""};
+        match.regex = config::compile_for_whole(text);
+        return beginning_of(match);
+    };
+    CHECK(beginning_of({RouteMatch::Kind::prefix, "/api/", true}) == "/api/");
+    CHECK(beginning_of({RouteMatch::Kind::prefix, "/api/", false}).empty());
+    CHECK(beginning_of({RouteMatch::Kind::connect, ""}).empty());
+    CHECK(of_regex("/re/[a-z]+") == "/re/");
+    CHECK(of_regex("/re/one|/re/two") == "/re/");
+    CHECK(of_regex("/one|two").empty());
+    CHECK(of_regex("(?i)/re/x") == "/");
+    CHECK(of_regex("/x?y") == "/");
+    CHECK(of_regex(".*/x").empty());
+    CHECK(of_regex("^/re/x$") == "/re/x");
+}
+
+TEST_CASE("the first match wins in a large table as in a small one") {
+    std::vector<RouteMatch> matches;
+    const char* const pieces[] = {"/", "/a", "/a/", "/ab", "/a/b", "/a/b/c", "/b", "/b/a"};
+    const auto add = [&](RouteMatch::Kind kind, const char* text, bool case_sensitive) {
+        RouteMatch match{kind, text, case_sensitive};
+        if (kind == RouteMatch::Kind::regex) match.regex = config::compile_for_whole(std::string(text) + "/?[b-c]*");
+        matches.push_back(match);
+    };
+    // From special to general, in turns, so that each kind comes before and behind each other.
+    for (int length = 6; length > 0; --length) {
+        for (const char* piece : pieces) {
+            if (static_cast<int>(std::strlen(piece)) != length) continue;
+            add(RouteMatch::Kind::path, piece, true);
+            add(RouteMatch::Kind::regex, piece, true);
+            add(RouteMatch::Kind::path_separated, piece, length % 2 == 0);
+            add(RouteMatch::Kind::prefix, piece, length != 1);
+        }
+    }
+    const auto table = table_of({host("x", {"*"}, matches)});
+    size_t found = 0;
+    for (const char* begin : pieces) {
+        for (const char* end : {"", "/", "b", "c", "/c", "/bb", "?a", "/x?/b", "B"}) {
+            const http::HeaderMap headers = request("x", std::string(begin) + end);
+            uint32_t expected = 0;
+            while (expected < matches.size() && !router::matches(matches[expected], headers)) ++expected;
+            CAPTURE(begin);
+            CAPTURE(end);
+            CHECK(table->find(headers).index == expected);
+            found += expected < matches.size();
+        }
+    }
+    CHECK(found > 60);
 }
 
 TEST_CASE("a CONNECT is for its matcher only") {
