@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from harness.programs import BUILD, TMP
 
-from .peer_configs import GRPC, PLAIN, TLS, TLS_TO_H2, TUNNEL
+from .peer_configs import GRPC, LAST_OF_TABLE, LOG, PLAIN, ROUTES, TLS, TLS_TO_H2, TUNNEL
 from .peers import LOAD_CORE
 
 Measured = namedtuple('Measured', 'requests rate p99')  # p99 in ms, None where the program does not tell
@@ -51,6 +51,24 @@ def wrk(scheme, path, connections, *extra):
         return Measured(int(re.search(r'(\d+) requests in', text).group(1)), float(re.search(r'Requests/sec:\s+([\d.]+)', text).group(1)),
                         float(amount) * {'us': 0.001, 'ms': 1, 's': 1000}[unit])
     return load
+
+
+def posted(name, head, body):
+    """Arguments that make wrk send this request, byte for byte, again and again."""
+    path = f'{TMP}/{name}.lua'
+    with open(path, 'w') as file:
+        file.write(f'local body = {body}\nlocal text = "{head}\\r\\n" .. body\nrequest = function() return text end\n')
+    return ['-s', path]
+
+
+def big_heads():
+    """8 KiB of fields, as cookies and tokens are."""
+    return [part for i in range(16) for part in ('-H', f'x-field-{i}: ' + 'abcdefgh' * 62)]
+
+
+POST = posted('post', r'POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: 65536\r\n', 'string.rep("x", 65536)')
+CHUNKED = posted('chunked', r'POST /chunks/16384 HTTP/1.1\r\nhost: bench\r\ntransfer-encoding: chunked\r\n',
+                 'string.rep("1000\\r\\n" .. string.rep("x", 4096) .. "\\r\\n", 4) .. "0\\r\\n\\r\\n"')
 
 
 def h2load(path, *extra):
@@ -105,6 +123,12 @@ SCENARIOS = [
     Scenario('plain-close', 'connection per request', PLAIN, wrk('http', '/', 16, '-H', 'Connection: close'),
              # The floor would only count connects upstream. nghttpx hands the header on, and 502 comes of it.
              not_by=('floor', 'nghttpx')),
+    Scenario('routes', 'the last of 100 routes by expression and header', ROUTES,
+             wrk('http', LAST_OF_TABLE[0], 32, '-H', LAST_OF_TABLE[1])),
+    Scenario('heads', '8 KiB of request headers', PLAIN, wrk('http', '/', 32, *big_heads())),
+    Scenario('post', '64 KiB of request body', PLAIN, wrk('http', '/', 32, *POST)),
+    Scenario('chunked', '16 KiB both ways, in chunks of 4 KiB', PLAIN, wrk('http', '/', 32, *CHUNKED)),
+    Scenario('log', 'small keep-alive, access log on', LOG, wrk('http', '/', 32)),
     Scenario('tls', 'TLS keep-alive, HTTP/1.1', TLS, wrk('https', '/', 32), numbered(h2load('/', '--h1', '-c16')), (2000, 6000)),
     Scenario('tls-1m', '1 MiB over TLS', TLS, wrk('https', '/bytes/1048576', 8)),
     Scenario('tls-full', 'TLS handshake per request', TLS, handshakes('--seconds', False), handshakes('--requests', False), (40, 120)),
@@ -118,11 +142,14 @@ SCENARIOS = [
     Scenario('tunnel', 'TCP tunnel, 1 MiB each', TUNNEL, wrk('http', '/bytes/1048576', 8)),
 ]
 
+# What is not a load alone.
+OTHERS = ('idle', 'tail', 'scale')
+
 
 def chosen(only):
     """The scenarios named, comma separated; a name stands for those that begin with it and a hyphen, too."""
     names = [name for name in only.split(',') if name]
-    unknown = [name for name in names if not any(s.name == name or s.name.startswith(name + '-') for s in SCENARIOS) and name != 'idle']
+    unknown = [name for name in names if not any(s.name == name or s.name.startswith(name + '-') for s in SCENARIOS) and name not in OTHERS]
     if unknown:
-        raise SystemExit(f'no scenario {", ".join(unknown)}; there are {", ".join(s.name for s in SCENARIOS)}, idle')
+        raise SystemExit(f'no scenario {", ".join(unknown)}; there are {", ".join(s.name for s in SCENARIOS)}, {", ".join(OTHERS)}')
     return [s for s in SCENARIOS if not names or any(s.name == name or s.name.startswith(name + '-') for name in names)]

@@ -41,6 +41,35 @@ class Process:
         atexit.register(self.process.kill)
         wait_listening(port, self.process, directory)
 
+    def pids(self):
+        """The whole tree."""
+        found, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            try:
+                for task in os.listdir(f'/proc/{pid}/task'):
+                    todo += map(int, open(f'/proc/{pid}/task/{task}/children').read().split())
+            except OSError:
+                pass
+        return found
+
+    def cpu_ns(self):
+        """CPU time of all threads of the tree, to the nanosecond."""
+        total = 0
+        for pid in self.pids():
+            for task in os.listdir(f'/proc/{pid}/task'):
+                with open(f'/proc/{pid}/task/{task}/schedstat') as file:
+                    total += int(file.read().split()[0])
+        return total
+
+    def pss_kib(self):
+        total = 0
+        for pid in self.pids():
+            with open(f'/proc/{pid}/smaps_rollup') as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith('Pss:'))
+        return total
+
     def stop(self):
         self.process.terminate()
         try:
@@ -77,35 +106,6 @@ class Peer(Process):
         self.name, self.directory = name, f'{TMP}/{name}-{port}'
         os.mkdir(self.directory)
         super().__init__(self.directory, [*under, *COMMANDS[name](self.directory, job, port, upstream.port, certificate)], port)
-
-    def pids(self):
-        """The whole tree."""
-        found, todo = [], [self.process.pid]
-        while todo:
-            pid = todo.pop()
-            found.append(pid)
-            try:
-                for task in os.listdir(f'/proc/{pid}/task'):
-                    todo += map(int, open(f'/proc/{pid}/task/{task}/children').read().split())
-            except OSError:
-                pass
-        return found
-
-    def cpu_ns(self):
-        """CPU time of all threads of the tree, to the nanosecond."""
-        total = 0
-        for pid in self.pids():
-            for task in os.listdir(f'/proc/{pid}/task'):
-                with open(f'/proc/{pid}/task/{task}/schedstat') as file:
-                    total += int(file.read().split()[0])
-        return total
-
-    def pss_kib(self):
-        total = 0
-        for pid in self.pids():
-            with open(f'/proc/{pid}/smaps_rollup') as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith('Pss:'))
-        return total
 
     def stop(self):
         # A tracer ends, with its report, when what it traces has ended.

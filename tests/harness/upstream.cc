@@ -3,8 +3,9 @@
 //
 //   upstream [--port N]     prints `port N` once it listens; ends on SIGTERM
 //
-// `/bytes/N` is answered by N bytes ('a' to 'z', over and over), any other path by "ok\n". Request bodies with a
-// content-length are read and thrown away; chunked ones are not understood (closed).
+// `/bytes/N` is answered by N bytes ('a' to 'z', over and over), `/chunks/N` by the same in chunks of 4 KiB, any other
+// path by "ok\n". Request bodies are read and thrown away, of chunked ones the sizes are believed and trailers not
+// understood.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,11 +32,13 @@ constexpr size_t kPatternBytes = 8 * 1024 * 1024;
 struct Connection {
     int fd = -1;
     std::string input;
+    std::string path;  // of the request whose body is being read
     std::string head;  // answer head not written yet
     size_t head_sent = 0;
     size_t body_left = 0;  // of the answer
     size_t body_sent = 0;
-    size_t discard = 0;  // request body bytes still to come
+    size_t discard = 0;          // request body bytes still to come
+    bool chunks_follow = false;  // of the request's body
     bool waits_writable = false;
     bool close_after = false;
 };
@@ -48,6 +51,7 @@ class Server {
     void accept_all();
     void on_readable(Connection& connection);
     bool answer_requests(Connection& connection);
+    void begin_answer(Connection& connection);
     bool flush(Connection& connection);
     void watch(Connection& connection, bool writable);
     void drop(Connection& connection);
@@ -58,8 +62,7 @@ class Server {
     std::unordered_map<int, std::unique_ptr<Connection>> connections_;
 };
 
-size_t wanted_bytes(std::string_view path) {
-    constexpr std::string_view prefix = "/bytes/";
+size_t wanted_bytes(std::string_view path, std::string_view prefix) {
     size_t bytes = 0;
     if (path.starts_with(prefix)) std::from_chars(path.data() + prefix.size(), path.data() + path.size(), bytes);
     return bytes < kPatternBytes ? bytes : kPatternBytes;
@@ -143,28 +146,66 @@ bool Server::flush(Connection& connection) {
     return false;
 }
 
-// Answers complete requests in order, one at a time. False: the connection is gone.
-bool Server::answer_requests(Connection& connection) {
-    while (connection.head.empty() && connection.body_left == 0) {
+// False: more of it is to come.
+bool read_head(Connection& connection) {
+    const size_t end = connection.input.find("\r\n\r\n");
+    if (end == std::string::npos) return false;
+    const std::string_view head(connection.input.data(), end + 2);
+    const size_t path_at = head.find(' ') + 1;
+    connection.path = head.substr(path_at, head.find(' ', path_at) - path_at);
+    const std::string_view length = header(head, "content-length");
+    std::from_chars(length.data(), length.data() + length.size(), connection.discard);
+    connection.chunks_follow = header(head, "transfer-encoding") == "chunked";
+    connection.close_after = header(head, "connection") == "close";
+    connection.input.erase(0, end + 4);
+    return true;
+}
+
+void Server::begin_answer(Connection& connection) {
+    const std::string_view path = connection.path;
+    connection.body_sent = 0;
+    if (path.starts_with("/chunks/")) {
+        connection.head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
+        for (size_t left = wanted_bytes(path, "/chunks/"), size = 0; left > 0; left -= size) {
+            size = std::min<size_t>(left, 4096);
+            char line[16];
+            std::snprintf(line, sizeof line, "%zx\r\n", size);
+            connection.head.append(line).append(pattern_, 0, size).append("\r\n");
+        }
+        connection.head += "0\r\n\r\n";
+        return;
+    }
+    const bool is_sized = path.starts_with("/bytes/");
+    connection.body_left = is_sized ? wanted_bytes(path, "/bytes/") : 0;
+    connection.head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ";
+    connection.head += std::to_string(is_sized ? connection.body_left : 3);
+    connection.head += is_sized ? "\r\n\r\n" : "\r\n\r\nok\n";
+}
+
+// Throws away what is there of a request's body. False: more of it is to come.
+bool skip_body(Connection& connection) {
+    while (true) {
         const size_t skip = std::min(connection.discard, connection.input.size());
         connection.input.erase(0, skip);
         connection.discard -= skip;
-        const size_t end = connection.input.find("\r\n\r\n");
-        if (connection.discard > 0 || end == std::string::npos) return true;
-        const std::string_view head(connection.input.data(), end + 2);
-        const size_t path_at = head.find(' ') + 1;
-        const std::string_view path = head.substr(path_at, head.find(' ', path_at) - path_at);
-        const std::string_view length = header(head, "content-length");
-        std::from_chars(length.data(), length.data() + length.size(), connection.discard);
-        connection.close_after = header(head, "connection") == "close" || !header(head, "transfer-encoding").empty();
-        const bool is_sized = path.starts_with("/bytes/");
-        const size_t bytes = wanted_bytes(path);
-        connection.head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ";
-        connection.head += std::to_string(is_sized ? bytes : 3);
-        connection.head += is_sized ? "\r\n\r\n" : "\r\n\r\nok\n";
-        connection.body_left = bytes;
-        connection.body_sent = 0;
-        connection.input.erase(0, end + 4);
+        if (connection.discard > 0) return false;
+        if (!connection.chunks_follow) return true;
+        const size_t end = connection.input.find("\r\n");
+        if (end == std::string::npos) return false;
+        size_t size = 0;
+        std::from_chars(connection.input.data(), connection.input.data() + end, size, 16);
+        connection.discard = end + 2 + size + 2;
+        connection.chunks_follow = size != 0;
+    }
+}
+
+// Answers complete requests in order, one at a time. False: the connection is gone.
+bool Server::answer_requests(Connection& connection) {
+    while (connection.head.empty() && connection.body_left == 0) {
+        if (connection.path.empty() && !read_head(connection)) return true;
+        if (!skip_body(connection)) return true;
+        begin_answer(connection);
+        connection.path.clear();
         if (!flush(connection)) return false;
     }
     return true;
