@@ -270,8 +270,8 @@ layers: ## Check the include order that docs/architecture.md gives
 size: ## No file over 500 lines
 	@scripts/check_size
 headers: $(GEN)/protos.stamp ## Each header compiles alone
-	@set -e; for header in $(filter %.h,$(SOURCE_FILES)); do \
-	  $(CXX) $(filter-out -g%,$(ALL_CXXFLAGS)) -fsyntax-only -include $$header -x c++ /dev/null || { echo "$$header"; exit 1; }; done
+	@printf '%s\n' $(filter %.h,$(SOURCE_FILES)) | xargs -P $$(nproc) -I {} sh -c \
+	  '$(CXX) $(filter-out -g%,$(ALL_CXXFLAGS)) -fsyntax-only -include {} -x c++ /dev/null || { echo {}; exit 1; }'
 format: ## Lay out all sources by .clang-format
 	@scripts/deps lint && clang-format -i $(SOURCE_FILES)
 format-check: ## Fail when a source is not laid out so
@@ -305,6 +305,6 @@ clean: ## Remove build/
 	rm -rf build compile_commands.json
 help: ## This list
 	@awk -F ':.*## ' '/^## --/ { gsub(/[#-]+ ?/, ""); printf "\n%s\n", $$0 } \
-	  /^[a-z-]+[a-z_.-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z][a-z0-9_.-]*:.*## / { gsub(/\$$\$$/, "$$"); printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
