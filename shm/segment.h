@@ -54,7 +54,7 @@ using Cell = std::atomic<uint64_t>;
 struct SegmentOptions {
     uint32_t generation_slots = 16;  // generations that may exist at once
     uint32_t rows = 257;             // threads per generation: row 0 is the main thread, row 1.. the workers
-    uint32_t stat_slots = 1u << 21;  // cells per row
+    uint32_t stat_slots = 1u << 23;  // cells per row; a cluster takes some 1,500
 };
 
 struct StatInfo {
@@ -135,6 +135,19 @@ class Segment {
 
     // --- observer
     // ------------------------------------------------------------------------------------------------------
+    // While one lives, counter(), gauge(), gauge_of() and histogram() leave pages alone on which nobody has counted
+    // anything; else each look would turn them into memory. For a look at many stats: what a writer begins after it is
+    // made may not be seen. One at a time, and only its thread reads meanwhile.
+    class Survey {
+      public:
+        explicit Survey(const Segment& segment);
+        ~Survey();
+        Survey(const Survey&) = delete;
+        Survey& operator=(const Survey&) = delete;
+
+      private:
+        const Segment& segment_;
+    };
     size_t stat_count() const;
     // Of an entry that is damaged or beyond the end: no name, scratch slot 0; skip it.
     StatInfo stat(size_t index) const;

@@ -41,6 +41,13 @@ uint32_t Segment::Impl::counted_rows(uint32_t slot) const {
 
 uint64_t Segment::Impl::sum_of_rows(uint64_t fold_word, uint32_t slot) const {
     uint64_t sum = 0;
+    if (surveyed && surveyed->fold_word == get(header().fold_word)) {
+        for (const Surveyed::Row& one : surveyed->rows) {
+            if ((counted_in(fold_word) >> one.generation_slot & 1) != 0 && one.pages.has(page_of(slot)))
+                sum += get(row(one.generation_slot, one.index)[slot]);
+        }
+        return sum;
+    }
     for_each_slot(counted_in(fold_word), shape.generation_slots, [&](uint32_t generation_slot) {
         const uint32_t rows = counted_rows(generation_slot);
         for (uint32_t i = 0; i < rows; ++i) sum += get(row(generation_slot, i)[slot]);
@@ -49,13 +56,43 @@ uint64_t Segment::Impl::sum_of_rows(uint64_t fold_word, uint32_t slot) const {
 }
 
 uint64_t Segment::Impl::total(uint64_t fold_word, uint32_t slot) const {
-    return get(bank(bank_in(fold_word))[slot]) + sum_of_rows(fold_word, slot);
+    const bool hole = surveyed && surveyed->fold_word == fold_word && !surveyed->bank.has(page_of(slot));
+    return (hole ? 0 : get(bank(bank_in(fold_word))[slot])) + sum_of_rows(fold_word, slot);
 }
 
 void Segment::Impl::flip(OwnerTruth& truth, uint32_t counted) {
     truth.fold_word = next_word(truth.fold_word, bank_in(truth.fold_word) ^ 1, counted);
     put(header().fold_word, truth.fold_word);
 }
+
+// Cells on pages that are not there are zero, and stay so.
+template <class Visit>
+void Segment::Impl::for_each_present_cell(const OwnerTruth& truth, const PresentPages& pages, const Visit& visit) {
+    constexpr uint32_t cells_of_page = layout::kPageBytes / sizeof(Cell);
+    for (const OwnerTruth::Stat& stat : truth.stats) {
+        const uint32_t end = stat.first_slot + stat.slot_count;
+        for (uint32_t cell = stat.first_slot; cell < end; ++cell) {
+            if (pages.has(page_of(cell))) {
+                visit(stat, cell);
+            } else {
+                cell |= cells_of_page - 1;  // the last of the page
+            }
+        }
+    }
+}
+
+Segment::Survey::Survey(const Segment& segment) : segment_(segment) {
+    Impl& impl = *segment.impl_;
+    const uint64_t fold_word = get(impl.header().fold_word);
+    Surveyed found{fold_word, impl.present(impl.bank_offset(bank_in(fold_word))), {}};
+    for_each_slot(counted_in(fold_word), impl.shape.generation_slots, [&](uint32_t slot) {
+        const uint32_t rows = impl.counted_rows(slot);
+        for (uint32_t i = 0; i < rows; ++i) found.rows.push_back({slot, i, impl.present(impl.row_offset(slot, i))});
+    });
+    impl.surveyed = std::move(found);
+}
+
+Segment::Survey::~Survey() { segment_.impl_->surveyed.reset(); }
 
 void Segment::Impl::zero_block(const OwnerTruth& truth, uint32_t slot) {
     const auto offset = static_cast<off_t>(block_offset(slot));
@@ -71,18 +108,23 @@ void Segment::Impl::zero_block(const OwnerTruth& truth, uint32_t slot) {
 void Segment::Impl::fold(OwnerTruth& truth, uint32_t slot) {
     const uint32_t bit = 1u << slot;
     const uint32_t rows = truth.generations[slot].rows;
-    const Cell* valid = bank(bank_in(truth.fold_word));
-    Cell* next = bank(bank_in(truth.fold_word) ^ 1);
-    for (const OwnerTruth::Stat& stat : truth.stats) {
-        for (uint32_t cell = stat.first_slot; cell < stat.first_slot + stat.slot_count; ++cell) {
-            uint64_t sum = 0;
-            if (stat.kind != StatKind::gauge) {
-                sum = get(valid[cell]);
-                for (uint32_t i = 0; i < rows; ++i) sum += get(row(slot, i)[cell]);
+    const uint32_t from = bank_in(truth.fold_word), to = from ^ 1;
+    const Cell* valid = bank(from);
+    Cell* next = bank(to);
+    std::vector<PresentPages> of_row;
+    PresentPages any = present(bank_offset(from));
+    any.add(present(bank_offset(to)));
+    for (uint32_t i = 0; i < rows; ++i) any.add(of_row.emplace_back(present(row_offset(slot, i))));
+    for_each_present_cell(truth, any, [&](const OwnerTruth::Stat& stat, uint32_t cell) {
+        uint64_t sum = 0;
+        if (stat.kind != StatKind::gauge) {
+            sum = get(valid[cell]);
+            for (uint32_t i = 0; i < rows; ++i) {
+                if (of_row[i].has(page_of(cell))) sum += get(row(slot, i)[cell]);
             }
-            put(next[cell], sum);
         }
-    }
+        put(next[cell], sum);
+    });
     flip(truth, counted_in(truth.fold_word) & ~bit);
     truth.generations[slot] = {};
     clear_generation(slot);
@@ -107,13 +149,16 @@ void Segment::owner_add(uint32_t slot, uint64_t n) {
 void Segment::reset_counters() {
     OwnerTruth* truth = impl_->truth();
     if (truth == nullptr) return;
-    const Cell* valid = impl_->bank(bank_in(truth->fold_word));
-    Cell* next = impl_->bank(bank_in(truth->fold_word) ^ 1);
-    for (const OwnerTruth::Stat& stat : truth->stats) {
-        for (uint32_t cell = stat.first_slot; cell < stat.first_slot + stat.slot_count; ++cell) {
-            put(next[cell], is_counter(stat.kind) ? -impl_->sum_of_rows(truth->fold_word, cell) : get(valid[cell]));
-        }
-    }
+    const Survey survey(*this);
+    const uint32_t from = bank_in(truth->fold_word), to = from ^ 1;
+    const Cell* valid = impl_->bank(from);
+    Cell* next = impl_->bank(to);
+    PresentPages any = impl_->present(impl_->bank_offset(to));
+    any.add(impl_->surveyed->bank);
+    for (const Surveyed::Row& row : impl_->surveyed->rows) any.add(row.pages);
+    Impl::for_each_present_cell(*truth, any, [&](const OwnerTruth::Stat& stat, uint32_t cell) {
+        put(next[cell], is_counter(stat.kind) ? -impl_->sum_of_rows(truth->fold_word, cell) : get(valid[cell]));
+    });
     impl_->flip(*truth, counted_in(truth->fold_word));
 }
 

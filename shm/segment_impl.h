@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shm/layout.h"
+#include "shm/present_pages.h"
 #include "shm/segment.h"
 
 namespace heirloom::shm {
@@ -35,6 +36,18 @@ struct OwnerTruth {
     std::unordered_map<std::string, uint32_t> shard_entry_of;  // socket name -> row of the ownership map
 };
 
+// What a Survey has found.
+struct Surveyed {
+    struct Row {
+        uint32_t generation_slot;
+        uint32_t index;
+        PresentPages pages;
+    };
+    uint64_t fold_word;  // with another one the rows are others
+    PresentPages bank;
+    std::vector<Row> rows;  // those that count
+};
+
 struct Segment::Impl {
     UniqueFd fd;
     SegmentOptions shape;
@@ -42,6 +55,7 @@ struct Segment::Impl {
     std::byte* base = nullptr;
     bool writable = false;
     std::optional<OwnerTruth> owner;
+    std::optional<Surveyed> surveyed;
 
     ~Impl();
     // Maps the whole file. Cells are writable when `writable`; the rest only for the owner.
@@ -63,12 +77,17 @@ struct Segment::Impl {
     layout::SchemaEntry& schema(size_t index) const { return at<layout::SchemaEntry>(geometry.schema)[index]; }
     char* names() const { return at<char>(geometry.names); }
     double* bounds() const { return at<double>(geometry.bounds); }
-    Cell* bank(uint32_t index) const { return at<Cell>(geometry.tombstones + index * geometry.row_bytes); }
+    uint64_t bank_offset(uint32_t index) const { return geometry.tombstones + index * geometry.row_bytes; }
+    Cell* bank(uint32_t index) const { return at<Cell>(bank_offset(index)); }
     uint64_t block_offset(uint32_t slot) const { return geometry.blocks + slot * geometry.block_bytes; }
     layout::GenerationPage& page(uint32_t slot) const { return *at<layout::GenerationPage>(block_offset(slot)); }
-    Cell* row(uint32_t slot, uint32_t index) const {
-        return at<Cell>(block_offset(slot) + layout::kPageBytes + index * geometry.row_bytes);
+    uint64_t row_offset(uint32_t slot, uint32_t index) const {
+        return block_offset(slot) + layout::kPageBytes + index * geometry.row_bytes;
     }
+    Cell* row(uint32_t slot, uint32_t index) const { return at<Cell>(row_offset(slot, index)); }
+    // Of a row or a bank.
+    PresentPages present(uint64_t offset) const { return {fd.get(), offset, geometry.row_bytes}; }
+    static uint64_t page_of(uint32_t cell) { return uint64_t{cell} * sizeof(Cell) / layout::kPageBytes; }
 
     uint32_t used_shard_entries() const;
     // Rows of that slot which count, as an observer sees it.
@@ -85,6 +104,8 @@ struct Segment::Impl {
     void flip(OwnerTruth& truth, uint32_t counted);
     // Owner: the slot counts from now on.
     void count_slot(OwnerTruth& truth, uint32_t slot);
+    template <class Visit>
+    static void for_each_present_cell(const OwnerTruth& truth, const PresentPages& pages, const Visit& visit);
     void zero_block(const OwnerTruth& truth, uint32_t slot);
     // Owner: moves the slot's numbers to the tombstone and frees the slot.
     void fold(OwnerTruth& truth, uint32_t slot);

@@ -31,6 +31,7 @@ HistogramSnapshot difference(const HistogramSnapshot& now, const HistogramSnapsh
 }  // namespace
 
 std::vector<Reading> Report::read(const ReportOptions& options) const {
+    const shm::Segment::Survey survey(segment_);
     std::vector<Reading> result;
     const size_t count = segment_.stat_count();
     result.reserve(count);
@@ -89,15 +90,21 @@ void Report::read_histogram(std::vector<Reading>& out, const ReportOptions& opti
 }
 
 void Report::flush() {
+    const shm::Segment::Survey survey(segment_);
     for (size_t i = 0, count = segment_.stat_count(); i < count; ++i) {
         const shm::StatInfo info = segment_.stat(i);
         if (info.kind != StatKind::histogram) continue;
         HistogramSnapshot now = segment_.histogram(info);
-        const auto [entry, is_new] = histograms_.try_emplace(info.first_slot);
-        // The first flush has no interval before it: what older generations recorded is not of the last interval.
-        if (!is_new) entry->second.interval = difference(now, entry->second.at_flush);
-        entry->second.at_flush = std::move(now);
+        const auto found = histograms_.find(info.first_slot);
+        if (found != histograms_.end()) {
+            found->second.interval = difference(now, found->second.at_flush);
+            found->second.at_flush = std::move(now);
+        } else if (now.count != 0) {
+            // The first flush has no interval before it: what older generations recorded is not of the last interval.
+            histograms_.emplace(info.first_slot, Baseline{now, flushed_ ? now : HistogramSnapshot{}});
+        }
     }
+    flushed_ = true;
 }
 
 }  // namespace heirloom::stats

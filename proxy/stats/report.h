@@ -58,7 +58,8 @@ class Report {
     void read_histogram(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const;
 
     shm::Segment& segment_;
-    std::unordered_map<uint32_t, Baseline> histograms_;  // by first slot
+    std::unordered_map<uint32_t, Baseline> histograms_;  // by first slot; those that recorded something
+    bool flushed_ = false;                               // since when one that is not there has recorded nothing
 };
 
 }  // namespace heirloom::stats

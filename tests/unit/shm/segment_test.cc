@@ -274,3 +274,51 @@ TEST_CASE("the default segment is sparse and goes through create, claim and fold
     CHECK(file.st_size > (int64_t{1} << 30));
     CHECK(file.st_blocks * 512 < (1 << 20));
 }
+
+TEST_CASE("neither a survey nor a fold nor a reset makes memory of what nobody counted") {
+    auto owner = make_segment(SegmentOptions{});
+    std::vector<uint32_t> codes;
+    for (int i = 0; i < 2000; ++i) {
+        codes.push_back(register_ok(*owner, "c" + std::to_string(i) + ".rq_", StatKind::counter_by_code));
+    }
+    const uint32_t gauge = register_ok(*owner, "g", StatKind::gauge);
+    const uint32_t histogram = register_ok(*owner, "h", StatKind::histogram);
+    auto observer = attach(*owner, false);
+    const auto blocks = [&] {
+        struct stat file {};
+        REQUIRE(fstat(owner->fd(), &file) == 0);
+        return file.st_blocks;
+    };
+    const auto sum_of_all = [&](const Segment& segment) {
+        uint64_t sum = 0;
+        for (const uint32_t first : codes) {
+            for (uint32_t i = 0; i < kCodeSlots; ++i) sum += segment.counter(first + i);
+        }
+        return sum;
+    };
+    for (uint32_t epoch = 0; epoch < 3; ++epoch) {
+        const uint32_t slot = *owner->claim_generation(epoch, 2);
+        for (uint32_t row = 0; row < 3; ++row) add(owner->row(slot, row), codes[700 * row] + 100, 1);
+        add(owner->row(slot, 1), gauge, 4);
+        add(owner->row(slot, 1), histogram, 1);
+        const auto before = blocks();
+        {
+            const Segment::Survey survey(*observer);
+            CHECK(sum_of_all(*observer) == 3 * (epoch + 1));
+            CHECK(observer->gauge(gauge) == 4);
+            CHECK(observer->gauge_of(slot, gauge) == 4);
+            CHECK(observer->histogram(observer->stat(observer->stat_count() - 1)).bins[0] == epoch + 1);
+            CHECK(blocks() == before);
+            // What changes while it lives is seen all the same.
+            owner->fold_generation(slot);
+            CHECK(observer->counter(codes[1400] + 100) == epoch + 1);
+            CHECK(observer->gauge(gauge) == 0);
+        }
+        CHECK(blocks() <= before + 8 * 8);  // pages of a bank for those of rows
+    }
+    const auto before = blocks();
+    owner->reset_counters();
+    CHECK(blocks() <= before + 5 * 8);  // the other bank's pages of what had been counted
+    const Segment::Survey survey(*observer);
+    CHECK(sum_of_all(*observer) == 0);
+}
