@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shm/layout.h"
+#include "shm/name_index.h"
 #include "shm/present_pages.h"
 #include "shm/segment.h"
 
@@ -17,6 +18,8 @@ namespace heirloom::shm {
 // What only the owner has: made by create(), or read back and checked by adopt().
 struct OwnerTruth {
     struct Stat {
+        uint64_t name_hash;
+        uint32_t name_offset;  // into the name region; names lie there in order, without gaps
         StatKind kind;
         uint32_t first_slot;
         uint32_t slot_count;
@@ -26,7 +29,7 @@ struct OwnerTruth {
         uint32_t rows = 0;                              // that count: concurrency + 1
     };
 
-    std::unordered_map<std::string, size_t> index_of_name;
+    NameIndex index_of_name;
     std::vector<Stat> stats;
     std::vector<double> bounds;  // as in the bounds region
     uint32_t next_slot = 1;      // slot 0 is the scratch cell
@@ -115,6 +118,10 @@ struct Segment::Impl {
     void adopt_generations(OwnerTruth& truth);
     void adopt_shards(OwnerTruth& truth);
     Status adopt_schema(OwnerTruth& truth) const;
+    // Owner: the number of the stat of that name. The text in the segment has to say the same as the hash: who writes
+    // there what he must not gets a second stat of that name, and changes no number.
+    std::optional<uint32_t> find(const OwnerTruth& truth, std::string_view name) const;
+    static void keep(OwnerTruth& truth, std::string_view name, StatKind kind, uint32_t slots);
 };
 
 uint64_t wall_clock_ms();

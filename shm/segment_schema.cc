@@ -89,9 +89,8 @@ Result<uint32_t> Segment::register_stat(std::string_view name, StatKind kind, st
     if (!is_name(name)) return refused(name, "name is empty or has control characters");
     if (!is_kind(static_cast<uint32_t>(kind))) return refused(name, "unknown kind");
 
-    std::string key(name);
-    if (const auto found = truth->index_of_name.find(key); found != truth->index_of_name.end()) {
-        const OwnerTruth::Stat& stat = truth->stats[found->second];
+    if (const auto found = impl_->find(*truth, name)) {
+        const OwnerTruth::Stat& stat = truth->stats[*found];
         if (stat.kind != kind) return refused(name, "is registered as another kind");
         return stat.first_slot;
     }
@@ -127,10 +126,7 @@ Result<uint32_t> Segment::register_stat(std::string_view name, StatKind kind, st
              static_cast<uint32_t>(bounds_index),
              static_cast<uint32_t>(bounds.size()),
              0};
-    truth->index_of_name.emplace(std::move(key), truth->stats.size());
-    truth->stats.push_back({kind, truth->next_slot, slots});
-    truth->names_bytes += name.size();
-    truth->next_slot += slots;
+    Impl::keep(*truth, name, kind, slots);
     put(impl_->header().stat_count, static_cast<uint32_t>(truth->stats.size()));
     return truth->stats.back().first_slot;
 }
@@ -150,6 +146,24 @@ StatInfo Segment::stat(size_t index) const {
     return info;
 }
 
+std::optional<uint32_t> Segment::Impl::find(const OwnerTruth& truth, std::string_view name) const {
+    const uint64_t hash = NameIndex::hash_of(name);
+    return truth.index_of_name.find(hash, [&](uint32_t number) {
+        const OwnerTruth::Stat& stat = truth.stats[number];
+        if (stat.name_hash != hash) return false;
+        const uint64_t end = number + 1 < truth.stats.size() ? truth.stats[number + 1].name_offset : truth.names_bytes;
+        return std::string_view(names() + stat.name_offset, end - stat.name_offset) == name;
+    });
+}
+
+void Segment::Impl::keep(OwnerTruth& truth, std::string_view name, StatKind kind, uint32_t slots) {
+    truth.stats.push_back(
+        {NameIndex::hash_of(name), static_cast<uint32_t>(truth.names_bytes), kind, truth.next_slot, slots});
+    truth.index_of_name.add([&](uint32_t number) { return truth.stats[number].name_hash; });
+    truth.names_bytes += name.size();
+    truth.next_slot += slots;
+}
+
 Status Segment::Impl::adopt_schema(OwnerTruth& truth) const {
     const uint32_t count = get(header().stat_count);
     if (count > shape.stat_slots) return Error{"segment: damaged, " + std::to_string(count) + " names", EINVAL};
@@ -160,12 +174,10 @@ Status Segment::Impl::adopt_schema(OwnerTruth& truth) const {
         const std::string name = is_sound(entry, geometry, shape.stat_slots)
                                      ? std::string(names() + entry.name_offset, entry.name_bytes)
                                      : std::string();
-        if (!in_order || !is_name(name) || !truth.index_of_name.emplace(name, i).second) {
+        if (!in_order || !is_name(name) || find(truth, name)) {
             return Error{"segment: damaged, entry " + std::to_string(i) + " of the schema makes no sense", EINVAL};
         }
-        truth.stats.push_back({static_cast<StatKind>(entry.kind), entry.first_slot, entry.slot_count});
-        truth.next_slot += entry.slot_count;
-        truth.names_bytes += entry.name_bytes;
+        keep(truth, name, static_cast<StatKind>(entry.kind), entry.slot_count);
         bounds_used = std::max<size_t>(bounds_used, entry.bounds_index + entry.bounds_count);
     }
     truth.bounds.assign(bounds(), bounds() + bounds_used);

@@ -237,6 +237,7 @@ VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path
     std::shared_ptr<const RetryPolicyConfig> retry;
     if (message.has_retry_policy())
         retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
+    host.routes.reserve(static_cast<size_t>(message.routes_size()));
     for (int i = 0; i < message.routes_size(); ++i) {
         host.routes.push_back(read_route(message.routes(i), path.item("routes", static_cast<size_t>(i)), table));
         std::optional<ForwardAction>& forward = host.routes.back().forward;
