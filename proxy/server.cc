@@ -9,8 +9,10 @@
 
 #include "proxy/admin_listener.h"
 #include "proxy/config/bootstrap_loader.h"
+#include "proxy/config/stats_config.h"
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/logging.h"
+#include "proxy/stats_flush.h"
 #include "shm/version.h"
 
 namespace heirloom::server {
@@ -46,6 +48,7 @@ Server::~Server() {
     for (const auto& worker : workers_) worker->stop();
     workers_.clear();
     admin_.reset();
+    stats_flush_.reset();
     clusters_.reset();
     logs_.reset();
     client_.reset();
@@ -74,6 +77,12 @@ Status Server::initialize() {
     clusters_ = upstream::ClusterManager::create(loop_, snapshot_, *registrar_);
     tls_->give_to(*clusters_);
     tls_->watch(loop_);
+    // Last: it takes note of every name.
+    if (!snapshot_->stats->sinks.empty()) {
+        stats_flush_ = std::make_unique<StatsFlush>(
+            StatsFlush::Setting{loop_, *registrar_, *clusters_, snapshot_->stats, snapshot_->stats_flush_interval,
+                                generation_slot_, options_.concurrency});
+    }
     ::malloc_trim(0);  // reading a large configuration has used much more than what is left of it
     return Ok{};
 }
@@ -105,9 +114,6 @@ Status Server::join_segment() {
     stats::set_thread_row(segment_->row(generation_slot_, 0));
     SPDLOG_LOGGER_INFO(main_log(), "initializing epoch {} (base id=0, hot restart version={})", epoch_,
                        hot_restart_version());
-    stats_ = make_server_stats(*registrar_);
-    listener_stats_ = make_listener_manager_stats(*registrar_);
-    runtime_stats_ = make_runtime_stats(*registrar_);
     set_phase(Phase::pre_initializing, shm::GenerationState::initializing);
     return Ok{};
 }
@@ -121,6 +127,11 @@ Status Server::load() {
                                             .service_zone = options_.service_zone});
     if (!snapshot) return snapshot.error();
     snapshot_ = std::move(*snapshot);
+    // The first names, as the configuration says which are kept.
+    registrar_->use({snapshot_->stats, &snapshot_->stats->rules});
+    stats_ = make_server_stats(*registrar_);
+    listener_stats_ = make_listener_manager_stats(*registrar_);
+    runtime_stats_ = make_runtime_stats(*registrar_);
     for (const std::string& warning : snapshot_->warnings) SPDLOG_LOGGER_WARN(log_of("config"), "{}", warning);
     stats_.static_unknown_fields.add(snapshot_->unknown_fields);
     runtime_stats_.deprecated_feature_use.add(snapshot_->deprecated_fields);
@@ -216,6 +227,7 @@ int Server::run() {
     for (const auto& worker : workers_) worker->join();
     if (admin_) admin_->close_now();
     workers_.clear();
+    if (stats_flush_) stats_flush_->end();
     logs_->flush();
     SPDLOG_LOGGER_INFO(main_log(), "exiting");
     return exit_code_;
@@ -229,8 +241,9 @@ void Server::start_workers() {
     waiting_for_ = options_.concurrency;
     for (uint32_t i = 0; i < options_.concurrency; ++i) {
         workers_.push_back(std::make_unique<Worker>(
-            i, Worker::Setting{loop_, *clusters_, plans_, drain_, segment_->row(generation_slot_, i + 1),
-                               options_.concurrency, own_address}));
+            i,
+            Worker::Setting{loop_, *clusters_, plans_, drain_, segment_->row(generation_slot_, i + 1),
+                            stats_flush_ ? stats_flush_->values_of(i) : nullptr, options_.concurrency, own_address}));
     }
     for (const auto& worker : workers_) {
         if (!worker->start([this] {
@@ -261,6 +274,7 @@ void Server::go_live() {
     stats_.initialization_time_ms.record(static_cast<uint64_t>(
         std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_).count()));
     tick();
+    if (stats_flush_) stats_flush_->begin();
     if (client_) client_->live_ack();
     // Not before: who asks either generation meanwhile hears LIVE.
     if (admin_ && !admin_->start_polling()) return fail("no descriptors for the admin listener");
@@ -293,6 +307,7 @@ void Server::on_drain(seconds drain_time, bool immediate) {
     if (phase_ != Phase::live) return;
     SPDLOG_LOGGER_INFO(main_log(), "closing and draining listeners");
     set_phase(Phase::draining, shm::GenerationState::draining);
+    if (stats_flush_) stats_flush_->end();
     hide(stats_, runtime_stats_);
     tls_->hide();
     clusters_->retire();

@@ -33,6 +33,7 @@
 namespace heirloom::server {
 
 class AdminListener;
+class StatsFlush;
 
 class Server final : public handover::ClientCallbacks, public admin::ServerView {
   public:
@@ -63,6 +64,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     void reopen_logs() override;
     void quit() override;
     void reset_counters() override;
+    void flush_stats() override;
 
     // handover::ClientCallbacks
     void on_go_live() override;
@@ -129,6 +131,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     std::vector<ListenerPlan> plans_;
     std::unique_ptr<AdminListener> admin_;  // null: no admin configured
     std::unique_ptr<upstream::ClusterManager> clusters_;
+    std::unique_ptr<StatsFlush> stats_flush_;  // null: no sinks
     std::vector<std::unique_ptr<Worker>> workers_;
 
     Phase phase_ = Phase::pre_initializing;

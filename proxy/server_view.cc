@@ -4,6 +4,7 @@
 
 #include "proxy/logging.h"
 #include "proxy/server.h"
+#include "proxy/stats_flush.h"
 
 namespace heirloom::server {
 namespace {
@@ -158,7 +159,13 @@ void Server::quit() {
     stop(0);
 }
 
+void Server::flush_stats() {
+    if (stats_flush_) stats_flush_->flush();
+}
+
+// What was counted until now is told first: nobody could tell it after.
 void Server::reset_counters() {
+    flush_stats();
     if (client_) {
         client_->reset_counters();
     } else {

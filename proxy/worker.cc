@@ -49,6 +49,7 @@ bool Worker::start(std::function<void()> done) {
 
 void Worker::run() {
     stats::set_thread_row(setting_.row);
+    stats::set_thread_log(setting_.values);
     ::pthread_setname_np(::pthread_self(), ("wrk:worker_" + std::to_string(index_)).substr(0, 15).c_str());
     build();
     setting_.main_loop.post(std::move(built_));

@@ -27,6 +27,7 @@ class Worker {
         const std::vector<ListenerPlan>& plans;
         const handover::DrainManager& drain;
         shm::Cell* row;
+        stats::ValueLog* values;  // null: nobody asks for single values
         uint32_t workers;
         std::string own_address;
     };

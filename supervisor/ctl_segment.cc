@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 
+#include "shm/stat_names.h"
 #include "supervisor/ctl_connection.h"
 #include "supervisor/run_dir.h"
 #include "supervisor/segment_copy.h"
@@ -74,6 +75,7 @@ using Lines = std::map<std::string, boost::json::value>;
 
 void add_stat(const shm::Segment& segment, const shm::StatInfo& info, std::string_view filter, Lines& lines) {
     const std::string name(info.name);
+    if (shm::is_hidden_stat(name)) return;
     const bool wanted = name.find(filter) != std::string::npos;
     switch (info.kind) {
         case shm::StatKind::counter:

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "proxy/admin/paths.h"
+#include "proxy/config/stats_config.h"
 
 namespace heirloom::admin {
 
@@ -115,11 +116,12 @@ class AdminStream : public http::StreamHandler {
 class Admin : public http::StreamHandlerFactory {
   public:
     explicit Admin(ServerView& server)
-        : server_(server), report_(server.segment()), flush_timer_(&Admin::on_flush_interval, this) {}
+        : server_(server), report_(server.segment(), rules_of(server)), flush_timer_(&Admin::on_flush_interval, this) {}
 
     std::unique_ptr<http::StreamHandler> make_handler(http::DownstreamStream& stream) override {
         // Intervals begin with the first question: nobody pays for them where only Prometheus reads.
-        if (!flush_timer_.armed()) {
+        const config::StatsConfig* const stats = server_.snapshot().stats.get();
+        if (!flush_timer_.armed() && !(stats && stats->flush_on_admin)) {
             loop_ = &stream.loop();
             on_flush_interval(this);
         }
@@ -127,6 +129,10 @@ class Admin : public http::StreamHandlerFactory {
     }
 
   private:
+    static const stats::Rules& rules_of(ServerView& server) {
+        const auto& config = server.snapshot().stats;
+        return config ? config->rules : stats::default_rules();
+    }
     static void on_flush_interval(void* self) {
         auto& admin = *static_cast<Admin*>(self);
         admin.report_.flush();

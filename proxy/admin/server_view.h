@@ -45,6 +45,7 @@ class ServerView {
     virtual void reopen_logs() = 0;
     virtual void quit() = 0;  // /quitquitquit
     virtual void reset_counters() = 0;
+    virtual void flush_stats() = 0;  // tells the stats_sinks
 };
 
 }  // namespace heirloom::admin

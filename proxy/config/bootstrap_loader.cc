@@ -54,6 +54,9 @@ void dump(Bootstrap& bootstrap, Snapshot& snapshot) {
     for (const auto& cluster : bootstrap.static_resources().clusters()) {
         snapshot.dump.clusters.emplace_back(cluster.name(), to_json(cluster));
     }
+    for (const auto& secret : bootstrap.static_resources().secrets()) {
+        snapshot.dump.secrets.emplace_back(secret.name(), to_json(secret));
+    }
     for (int i = 0; i < bootstrap.static_resources().listeners_size(); ++i) {
         const auto& listener = bootstrap.static_resources().listeners(i);
         snapshot.dump.listeners.emplace_back(snapshot.listeners[static_cast<size_t>(i)].name, to_json(listener));

@@ -44,6 +44,9 @@ Where a filter of an access log names a `runtime_key`, its value is the one of t
 yet. `not_health_check_filter` lets every request through, as none is answered as a health check. A filter in `and_filter`
 or `or_filter` has the fields of the one around it.
 
+`stats_tags` take RE2 expressions with a group, no lookahead. An address of `stats_sinks` is an IP address or a unix socket; `UDP` is
+for these alone, and `TCP` means the same there. A `tcp_cluster_name` needs the node's `id` and `cluster`.
+
 A malformed HTTP/2 message ends its stream and never the connection, as Envoy does with
 `override_stream_error_on_invalid_http_message: true`; `false` is refused.
 

@@ -24,6 +24,10 @@ uint16_t read_port(const SocketAddress& message, const Path& path, Problems& pro
     return static_cast<uint16_t>(message.port_value());
 }
 
+void require_tcp(const SocketAddress& message, const Path& path, Problems& problems) {
+    if (message.protocol() != SocketAddress::TCP) problems.error(path.field("protocol"), "only TCP is supported here");
+}
+
 std::optional<shm::SocketAddress> read_pipe(const Pipe& message, const Path& path, Problems& problems) {
     if (message.mode() > 0777) problems.error(path.field("mode"), "must be at most 511 (0777)");
     require_text(message.path(), path.field("path"), problems);
@@ -82,6 +86,7 @@ shm::SocketAddress read_listen_address(const Address& message, const Path& path,
             const Path at = path.field("socket_address");
             const SocketAddress& socket = message.socket_address();
             const uint16_t port = read_port(socket, at, problems);
+            require_tcp(socket, at, problems);
             require_text(socket.address(), at.field("address"), problems);
             if (socket.address().empty()) break;
             Result<shm::SocketAddress> address = shm::make_ip_address(socket.address(), port, !socket.ipv4_compat());
@@ -107,6 +112,7 @@ void read_endpoint_address(const Address& message, const Path& path, bool by_dns
             const SocketAddress& socket = message.socket_address();
             endpoint.host = socket.address();
             endpoint.port = read_port(socket, at, problems);
+            require_tcp(socket, at, problems);
             require_text(socket.address(), at.field("address"), problems);
             if (socket.address().empty()) break;
             Result<shm::SocketAddress> address = shm::make_ip_address(endpoint.host, endpoint.port);
@@ -130,6 +136,26 @@ void read_endpoint_address(const Address& message, const Path& path, bool by_dns
             problems.error(path, "one of socket_address, pipe is required");
             break;
     }
+}
+
+std::optional<shm::SocketAddress> read_datagram_address(const Address& message, const Path& path, Problems& problems) {
+    switch (message.address_case()) {
+        case Address::kSocketAddress: {
+            const Path at = path.field("socket_address");
+            const SocketAddress& socket = message.socket_address();
+            const uint16_t port = read_port(socket, at, problems);
+            Result<shm::SocketAddress> address = shm::make_ip_address(socket.address(), port);
+            if (address) return *address;
+            problems.error(at.field("address"), "malformed IP address: " + socket.address());
+            return std::nullopt;
+        }
+        case Address::kPipe:
+            return read_pipe(message.pipe(), path.field("pipe"), problems);
+        case Address::ADDRESS_NOT_SET:
+            problems.error(path, "one of socket_address, pipe is required");
+            break;
+    }
+    return std::nullopt;
 }
 
 }  // namespace heirloom::config

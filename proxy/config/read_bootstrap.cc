@@ -77,6 +77,7 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
     ReadContext context{.problems = problems, .clusters = {}};
     read_secrets(message, context);
     read_clusters(message, snapshot, context);
+    snapshot.stats = read_stats_config(message, snapshot.node, context);
     std::map<std::string, std::string> owners;
     if (message.has_admin()) read_admin(message.admin(), snapshot, problems);
     if (snapshot.admin) {

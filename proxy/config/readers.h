@@ -122,6 +122,9 @@ shm::SocketAddress read_listen_address(const envoy::config::core::v3::Address& m
 // Where to connect; names are allowed where `by_dns`.
 void read_endpoint_address(const envoy::config::core::v3::Address& message, const Path& path, bool by_dns,
                            EndpointConfig& endpoint, Problems& problems);
+// Where to send datagrams; no names.
+std::optional<shm::SocketAddress> read_datagram_address(const envoy::config::core::v3::Address& message,
+                                                        const Path& path, Problems& problems);
 
 CidrRange read_cidr_range(const envoy::config::core::v3::CidrRange& message, const Path& path, Problems& problems);
 
@@ -235,6 +238,10 @@ std::shared_ptr<const LoadBalancingConfig> read_load_balancing(const envoy::conf
                                                                const Path& path, Problems& problems);
 std::shared_ptr<const HashPolicyConfig> read_hash_policy(const envoy::config::route::v3::RouteAction& message,
                                                          const Path& path, Problems& problems);
+
+// --- read_stats_config.cc; after the clusters, whose names it looks up
+std::shared_ptr<const StatsConfig> read_stats_config(const envoy::config::bootstrap::v3::Bootstrap& message,
+                                                     const NodeConfig& node, ReadContext& context);
 
 // --- read_outlier_detection.cc
 std::shared_ptr<const OutlierDetectionConfig> read_outlier_detection(

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
@@ -41,6 +42,9 @@ const std::vector<AnyTypes>& any_types() {
         {"envoy.service.discovery.v3.DiscoveryResponse.resources", {sockets::tls::v3::Secret::descriptor()}},
         {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
          {extensions::filters::http::router::v3::Router::descriptor()}},
+        {"envoy.config.metrics.v3.StatsSink.typed_config",
+         {envoy::config::metrics::v3::StatsdSink::descriptor(),
+          envoy::config::metrics::v3::DogStatsdSink::descriptor()}},
         {"envoy.config.accesslog.v3.AccessLog.typed_config",
          {extensions::access_loggers::file::v3::FileAccessLog::descriptor(),
           extensions::access_loggers::stream::v3::StdoutAccessLog::descriptor(),
@@ -56,6 +60,10 @@ const std::vector<NotHere> kNotHere = {
     {"envoy.config.endpoint.v3.Endpoint.address/socket_address", {"ipv4_compat"}},
     {"envoy.config.endpoint.v3.Endpoint.address/pipe", {"mode"}},
     {"envoy.config.listener.v3.Listener.default_filter_chain", {"filter_chain_match"}},
+    {"envoy.config.metrics.v3.StatsdSink.address/socket_address", {"ipv4_compat"}},
+    {"envoy.config.metrics.v3.StatsdSink.address/pipe", {"mode"}},
+    {"envoy.config.metrics.v3.DogStatsdSink.address/socket_address", {"ipv4_compat"}},
+    {"envoy.config.metrics.v3.DogStatsdSink.address/pipe", {"mode"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
      {"max_headers_count", "max_stream_duration"}},
@@ -88,6 +96,20 @@ bool is_rejected_here(std::string_view holder, std::string_view field) {
     return std::any_of(kNotHere.begin(), kNotHere.end(), [&](const NotHere& row) {
         return row.field == holder && std::find(row.fields.begin(), row.fields.end(), field) != row.fields.end();
     });
+}
+
+bool has_field_path(std::string_view message, std::string_view path) {
+    // The pool of the outermost message: so the linker keeps it, and all that it is made of.
+    const auto* const pool = envoy::config::bootstrap::v3::Bootstrap::descriptor()->file()->pool();
+    const auto* descriptor = pool->FindMessageTypeByName(std::string(message));
+    while (!path.empty()) {
+        const size_t dot = path.find('.');
+        const auto* const field = descriptor ? descriptor->FindFieldByName(std::string(path.substr(0, dot))) : nullptr;
+        if (!field) return false;
+        descriptor = field->is_repeated() ? nullptr : field->message_type();
+        path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
+    }
+    return true;
 }
 
 }  // namespace heirloom::config

@@ -34,4 +34,7 @@ const AnyTypes* find_any_types(std::string_view field);
 std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer);
 bool is_rejected_here(std::string_view holder, std::string_view field);
 
+// "a.b.c" as a path of a FieldMask: does the message have it? Only single messages may be passed through.
+bool has_field_path(std::string_view message, std::string_view path);
+
 }  // namespace heirloom::config

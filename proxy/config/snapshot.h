@@ -23,6 +23,7 @@ struct EndpointCheckConfig;     // health_config.h
 struct HealthCheckConfig;       // health_config.h
 struct OutlierDetectionConfig;  // health_config.h
 struct LoadBalancingConfig;     // load_balancing_config.h
+struct StatsConfig;             // stats_config.h
 
 // --- HTTP/2, either side. Defaults are Envoy's.
 struct Http2Config {
@@ -235,6 +236,7 @@ struct Snapshot {
     std::vector<ListenerConfig> listeners;
     std::vector<ClusterConfig> clusters;
     Milliseconds stats_flush_interval{5000};
+    std::shared_ptr<const StatsConfig> stats;  // null: as if nothing were said
     // Warnings found while loading (deprecated fields): logged once, counted.
     std::vector<std::string> warnings;
     uint64_t unknown_fields = 0;     // with --allow-unknown-static-fields: server.static_unknown_fields
@@ -245,6 +247,7 @@ struct Snapshot {
         std::vector<std::pair<std::string, std::string>> clusters;  // name, JSON object
         std::vector<std::pair<std::string, std::string>> listeners;
         std::vector<std::pair<std::string, std::string>> route_tables;
+        std::vector<std::pair<std::string, std::string>> secrets;
         std::chrono::system_clock::time_point loaded;
     } dump;
     uint64_t hash = 0;  // of the text, for the reload report

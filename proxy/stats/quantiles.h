@@ -22,7 +22,17 @@ struct Bucket {
     double upper_bound;
     uint64_t cumulative;  // values <= upper_bound
 };
-// Envoy's default buckets where the bins have those edges, else one bucket per bin. Without +Inf.
-std::vector<Bucket> buckets(std::span<const double> bounds, const shm::HistogramSnapshot& histogram);
+// Without +Inf. `wanted`: the upper bounds; where one is no edge of a bin (the bins are older than the configuration),
+// the bin around it is taken as evenly filled. Empty: Envoy's default buckets where the bins have those edges, else one
+// bucket per bin.
+std::vector<Bucket> buckets(std::span<const double> bounds, const shm::HistogramSnapshot& histogram,
+                            std::span<const double> wanted = {});
+
+// A bin that holds something. The last one, without an upper bound, has width 0.
+struct Bin {
+    double lower_bound, width;
+    uint64_t count;
+};
+std::vector<Bin> filled_bins(std::span<const double> bounds, const shm::HistogramSnapshot& histogram);
 
 }  // namespace heirloom::stats

@@ -16,8 +16,7 @@ struct Sample {
     TaggedName tagged;
 };
 
-void append_name(std::string& out, std::string_view dotted) {
-    out.append("envoy_");
+void append_sanitized(std::string& out, std::string_view dotted) {
     for (const char c : dotted) {
         const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
         out.push_back(kept ? c : '_');
@@ -28,7 +27,8 @@ std::string labels_of(const TaggedName& tagged) {
     std::string labels;
     for (const Tag& tag : tagged.tags) {
         if (!labels.empty()) labels.push_back(',');
-        labels.append(tag.label).append("=\"");
+        append_sanitized(labels, tag.name);
+        labels.append("=\"");
         for (const char c : tag.value) {
             if (c == '\n') {
                 labels.append("\\n");
@@ -45,7 +45,7 @@ std::string labels_of(const TaggedName& tagged) {
 void append_buckets(std::string& out, const std::string& name, const std::string& labels,
                     const HistogramReading& histogram) {
     const std::string_view comma = labels.empty() ? "" : ",";
-    for (const Bucket& bucket : buckets(histogram.bounds, histogram.total)) {
+    for (const Bucket& bucket : buckets(histogram.bounds, histogram.total, histogram.buckets)) {
         fmt::format_to(std::back_inserter(out), "{}_bucket{{{}{}le=\"{:.32g}\"}} {}\n", name, labels, comma,
                        bucket.upper_bound, bucket.cumulative);
     }
@@ -88,10 +88,10 @@ std::string_view type_of(Reading::Kind kind, HistogramView view) {
 
 }  // namespace
 
-void render_prometheus(std::string& out, std::span<const Reading> readings, HistogramView view) {
+void render_prometheus(std::string& out, std::span<const Reading> readings, HistogramView view, const Rules& rules) {
     std::vector<Sample> samples;
     samples.reserve(readings.size());
-    for (const Reading& reading : readings) samples.push_back({&reading, extract_tags(reading.name)});
+    for (const Reading& reading : readings) samples.push_back({&reading, extract_tags(reading.name, rules)});
     // By kind, then by extracted name; the readings came sorted by full name, and that order stays within a group.
     std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
         return a.reading->kind != b.reading->kind ? a.reading->kind < b.reading->kind : a.tagged.name < b.tagged.name;
@@ -101,8 +101,8 @@ void render_prometheus(std::string& out, std::span<const Reading> readings, Hist
     for (const Sample& sample : samples) {
         if (!group || group->reading->kind != sample.reading->kind || group->tagged.name != sample.tagged.name) {
             group = &sample;
-            name.clear();
-            append_name(name, sample.tagged.name);
+            name = "envoy_";
+            append_sanitized(name, sample.tagged.name);
             fmt::format_to(std::back_inserter(out), "# TYPE {} {}\n", name, type_of(sample.reading->kind, view));
         }
         const std::string labels = labels_of(sample.tagged);

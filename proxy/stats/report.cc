@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "shm/stat_names.h"
+
 namespace heirloom::stats {
 
 namespace {
@@ -30,6 +32,10 @@ HistogramSnapshot difference(const HistogramSnapshot& now, const HistogramSnapsh
 
 }  // namespace
 
+bool Report::is_wanted(const ReportOptions& options, std::string_view name) const {
+    return (!options.matches || options.matches(name)) && rules_.accepts(name);
+}
+
 std::vector<Reading> Report::read(const ReportOptions& options) const {
     const shm::Segment::Survey survey(segment_);
     std::vector<Reading> result;
@@ -37,12 +43,13 @@ std::vector<Reading> Report::read(const ReportOptions& options) const {
     result.reserve(count);
     for (size_t i = 0; i < count; ++i) {
         const shm::StatInfo info = segment_.stat(i);
+        if (shm::is_hidden_stat(info.name)) continue;
         switch (info.kind) {
             case StatKind::counter:
                 if (options.counters) read_counter(result, options, std::string(info.name), info.first_slot);
                 break;
             case StatKind::gauge:
-                if (!options.gauges || (options.matches && !options.matches(info.name))) break;
+                if (!options.gauges || !is_wanted(options, info.name)) break;
                 result.push_back({std::string(info.name), Reading::Kind::gauge, segment_.gauge(info.first_slot), {}});
                 break;
             case StatKind::histogram:
@@ -64,7 +71,7 @@ void Report::read_counter(std::vector<Reading>& out, const ReportOptions& option
                           uint32_t slot) const {
     const uint64_t value = segment_.counter(slot);
     if (value == 0 && (options.used_only || appears_at_first_use(name))) return;
-    if (options.matches && !options.matches(name)) return;
+    if (!is_wanted(options, name)) return;
     out.push_back({std::move(name), Reading::Kind::counter, value, {}});
 }
 
@@ -77,9 +84,10 @@ void Report::read_codes(std::vector<Reading>& out, const ReportOptions& options,
 }
 
 void Report::read_histogram(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const {
-    if (options.matches && !options.matches(info.name)) return;
+    if (!is_wanted(options, info.name)) return;
     auto reading = std::make_shared<HistogramReading>();
     reading->bounds = info.bounds;
+    reading->buckets = rules_.buckets_of(info.name);
     reading->total = segment_.histogram(info);
     if (reading->total.count == 0 && (options.used_only || appears_at_first_use(info.name))) return;
     if (const auto found = histograms_.find(info.first_slot); found != histograms_.end()) {

@@ -13,12 +13,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "proxy/stats/rules.h"
 #include "shm/segment.h"
 
 namespace heirloom::stats {
 
 struct HistogramReading {
-    std::span<const double> bounds;
+    std::span<const double> bounds;   // of the bins
+    std::span<const double> buckets;  // configured ones; empty: Envoy's
     shm::HistogramSnapshot total;
     shm::HistogramSnapshot interval;  // of the last flush interval that is over; count 0 when nothing was recorded
 };
@@ -40,13 +42,15 @@ struct ReportOptions {
 
 class Report {
   public:
-    explicit Report(shm::Segment& segment) : segment_(segment) {}
+    // `rules`: what they reject is not shown, also when an older generation has counted it.
+    explicit Report(shm::Segment& segment, const Rules& rules = default_rules()) : segment_(segment), rules_(rules) {}
 
     // Counters and gauges by name, then histograms by name. Counters by code are there once they are not zero, and so
     // are the stats that Envoy makes at first use (`cluster.x.upstream_rq_5xx`, `_completed`, `_time`).
     std::vector<Reading> read(const ReportOptions& options) const;
     // A flush interval is over.
     void flush();
+    const Rules& rules() const { return rules_; }
 
   private:
     struct Baseline {
@@ -57,7 +61,10 @@ class Report {
     void read_codes(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const;
     void read_histogram(std::vector<Reading>& out, const ReportOptions& options, const shm::StatInfo& info) const;
 
+    bool is_wanted(const ReportOptions& options, std::string_view name) const;
+
     shm::Segment& segment_;
+    const Rules& rules_;
     std::unordered_map<uint32_t, Baseline> histograms_;  // by first slot; those that recorded something
     bool flushed_ = false;                               // since when one that is not there has recorded nothing
 };

@@ -6,13 +6,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/stats/rules.h"
+#include "proxy/stats/value_log.h"
+#include "shm/stat_names.h"
+
 namespace heirloom::stats {
 
 namespace detail {
 constinit thread_local shm::Cell* current_row [[gnu::tls_model("initial-exec")]] = nullptr;
+constinit thread_local ValueLog* current_log [[gnu::tls_model("initial-exec")]] = nullptr;
 }  // namespace detail
 
 void set_thread_row(shm::Cell* row) { detail::current_row = row; }
+
+void set_thread_log(ValueLog* log) { detail::current_log = log; }
 
 void Histogram::record(uint64_t value) const {
     if (bounds_.empty()) return;
@@ -24,6 +31,8 @@ void Histogram::record(uint64_t value) const {
     Counter(first_slot_ + static_cast<uint32_t>(bin)).add();
     Counter(first_slot_ + bins).add(value);
     Counter(first_slot_ + bins + 1).add();
+    if (ValueLog* const log = detail::current_log) [[unlikely]]
+        log->add(first_slot_, value);
 }
 
 Registrar::Registrar(std::shared_ptr<shm::Segment> segment, Backend backend)
@@ -43,9 +52,32 @@ Registrar Registrar::for_owner(std::shared_ptr<shm::Segment> segment) {
     });
 }
 
+// A counter by code is kept when any code is: which codes come is not known before.
+bool Registrar::accepts(const Spec& spec) const {
+    if (!rules_ || !rules_->rejects || shm::is_hidden_stat(spec.name)) return true;
+    if (spec.kind != shm::StatKind::counter_by_code) return rules_->accepts(spec.name);
+    for (uint32_t i = 0; i < shm::kCodeSlots; ++i) {
+        if (rules_->accepts(spec.name + std::to_string(i + 100))) return true;
+    }
+    return false;
+}
+
 void Registrar::prefetch(std::vector<Spec> specs) {
-    std::erase_if(specs, [this](const Spec& spec) { return known_.contains(spec.name); });
+    std::erase_if(specs, [this](const Spec& spec) {
+        if (known_.contains(spec.name)) return true;
+        if (accepts(spec)) return false;
+        known_.emplace(spec.name, Known{spec.kind, 0});
+        return true;
+    });
     if (specs.empty()) return;
+    for (Spec& spec : specs) {
+        if (!rules_ || spec.kind != shm::StatKind::histogram || !spec.bounds.empty()) continue;
+        const std::span<const double> buckets = rules_->buckets_of(spec.name);
+        if (buckets.empty()) continue;
+        // The finer default bins stay for the quantiles.
+        const std::span<const double> bins = shm::Segment::default_bounds();
+        std::set_union(bins.begin(), bins.end(), buckets.begin(), buckets.end(), std::back_inserter(spec.bounds));
+    }
     std::vector<uint32_t> slots = backend_(specs);
     slots.resize(specs.size(), 0);  // an owner that answered short refused the rest
     for (size_t i = 0; i < specs.size(); ++i) {

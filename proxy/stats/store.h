@@ -19,14 +19,20 @@
 
 namespace heirloom::stats {
 
+struct Rules;    // rules.h
+class ValueLog;  // value_log.h
+
 namespace detail {
 // Initial-exec: one load off the thread pointer, no call; constinit: no wrapper that checks for a constructor.
 extern constinit thread_local shm::Cell* current_row [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local ValueLog* current_log [[gnu::tls_model("initial-exec")]];
 }  // namespace detail
 
 // The row of the calling thread; set once per thread before any handle is used (tests too).
 void set_thread_row(shm::Cell* row);
 inline shm::Cell* thread_row() { return detail::current_row; }
+// Where the calling thread's histograms leave each value, besides their bins, for a sink; null: nowhere.
+void set_thread_log(ValueLog* log);
 
 class Counter {
   public:
@@ -80,6 +86,7 @@ class CodeCounter {
     void add(uint16_t code) const {
         if (first_slot_ != 0 && code >= 100 && code < 600) Counter(first_slot_ + code - 100u).add();
     }
+    uint32_t first_slot() const { return first_slot_; }
 
   private:
     uint32_t first_slot_ = 0;  // 0: refused; add() does nothing
@@ -100,6 +107,9 @@ class Registrar {
     // segment.
     Registrar(std::shared_ptr<shm::Segment> segment, Backend backend);
     static Registrar for_owner(std::shared_ptr<shm::Segment> segment);
+    // Before anything is registered: names that are rejected get slot 0 without asking, histograms bins that end where
+    // their buckets do.
+    void use(std::shared_ptr<const Rules> rules) { rules_ = std::move(rules); }
 
     // Immediate (one round trip each): for few. Repeated names give the same slot without asking again.
     Counter counter(std::string_view name);
@@ -121,8 +131,11 @@ class Registrar {
     // Bounds of the histogram at `slot`, from the segment's schema; empty when there is none.
     std::span<const double> bounds_of(uint32_t slot);
 
+    bool accepts(const Spec& spec) const;
+
     std::shared_ptr<shm::Segment> segment_;
     Backend backend_;
+    std::shared_ptr<const Rules> rules_;  // null: none
     std::unordered_map<std::string, Known> known_;
     std::unordered_map<uint32_t, std::span<const double>> bounds_;  // by first slot
     size_t scanned_ = 0;                                            // entries of the schema that are in bounds_ already

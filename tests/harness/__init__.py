@@ -19,6 +19,7 @@ from .programs import (BUILD, TMP, EchoUpstream, FastUpstream, Load, Program, Pr
                        validate)
 from .raw_upstream import RawUpstream, capitals
 from .secrets import Volume, move_copy, sds, secret, write_secrets
+from .statsd import StatsdServer, dog_statsd, statsd
 from .tls_client import TlsClient, s_client, was_reused
 from .tools import curl, h2load
 from .upstream import (SWITCHING, UPGRADE, Gone, Request, Upstream, answer, chunked, close, echo, raw, reset, silent,

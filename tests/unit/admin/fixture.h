@@ -45,6 +45,7 @@ struct FakeServer : ServerView {
     void reopen_logs() override { orders += "reopen "; }
     void quit() override { orders += "quit "; }
     void reset_counters() override { numbers->reset_counters(); }
+    void flush_stats() override { orders += "flush "; }
 };
 
 struct FakeStream : http::DownstreamStream {

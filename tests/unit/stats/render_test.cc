@@ -9,7 +9,8 @@ namespace heirloom::stats {
 namespace {
 
 struct ReportFixture : SegmentFixture {
-    Report report{*segment};
+    Rules rules;
+    Report report{*segment, rules};
     ReportOptions options;
 
     std::string text(HistogramView view = HistogramView::summary) {
@@ -24,7 +25,7 @@ struct ReportFixture : SegmentFixture {
     }
     std::string prometheus(HistogramView view = HistogramView::cumulative) {
         std::string out;
-        render_prometheus(out, report.read(options), view);
+        render_prometheus(out, report.read(options), view, rules);
         return out;
     }
 };
@@ -148,6 +149,43 @@ TEST_CASE_FIXTURE(ReportFixture, "Prometheus: a histogram has Envoy's buckets, a
     CHECK(prometheus() == expected);
     CHECK(has(prometheus(HistogramView::summary), "# TYPE envoy_cluster_upstream_rq_time summary\n"));
     CHECK(has(prometheus(HistogramView::summary), "quantile=\"0.995\"} nan\n"));
+}
+
+TEST_CASE_FIXTURE(ReportFixture, "what is rejected now is not shown, whoever has counted it") {
+    registrar.counter("cluster.blue.bind_errors").add();
+    registrar.code_counter("cluster.blue.upstream_rq_").add(503);
+    registrar.histogram("cluster.blue.upstream_rq_time").record(1);
+    registrar.counter("heirloom.told.server.b").add();
+    registrar.counter("server.b").add(3);
+    rules.rejects = [](std::string_view name) { return name.starts_with("cluster.") && !name.ends_with("503"); };
+    CHECK(text() == "cluster.blue.upstream_rq_503: 1\nserver.b: 3\n");
+    rules.rejects = [](std::string_view) { return true; };
+    CHECK(text() == "");
+    CHECK(prometheus() == "");
+}
+
+TEST_CASE_FIXTURE(ReportFixture, "configured buckets, also when the bins are older than they") {
+    const Histogram time = registrar.histogram("h");
+    for (const uint64_t value : {2u, 3u, 4u, 90u}) time.record(value);
+    rules.buckets = {{[](std::string_view name) { return name == "h"; }, {5, 95}}};
+    CHECK(text(HistogramView::cumulative) == "h: B5(0,3) B95(0,3)\n");  // 90 is in the bin 84 to 100
+    rules.buckets[0].bounds = {5, 100};
+    CHECK(text(HistogramView::cumulative) == "h: B5(0,3) B100(0,4)\n");
+    CHECK(has(prometheus(), "envoy_h_bucket{le=\"100\"} 4\nenvoy_h_bucket{le=\"+Inf\"} 4\n"));
+    CHECK_FALSE(has(prometheus(), "le=\"10\""));
+}
+
+TEST_CASE_FIXTURE(ReportFixture, "details: the bins that hold something") {
+    const Histogram time = registrar.histogram("h");
+    report.flush();
+    time.record(0);
+    time.record(7200000);
+    CHECK(text(HistogramView::detailed)
+              .starts_with("h:\n  totals=0,0.5:1, 3.6e+06,0:1\n  intervals=\n  summary=P0(nan,0) P25(nan,0) "));
+    const std::string shown = json(HistogramView::detailed);
+    CHECK(has(shown, R"({"histograms":{"supported_percentiles":[0,25,)"));
+    CHECK(has(shown, R"("details":[{"name":"h","totals":[{"lower_bound":0,"width":0.5,"count":1},)"));
+    CHECK(has(shown, R"("intervals":[],"percentiles":[{"cumulative":0,"interval":null},)"));
 }
 
 TEST_CASE("quantiles are exact for small whole numbers and close for large ones") {

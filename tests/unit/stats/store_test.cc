@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/stats/store.h"
 
+#include "proxy/stats/rules.h"
+#include "proxy/stats/value_log.h"
 #include "tests/unit/stats/fixture.h"
 
 namespace heirloom::stats {
@@ -87,6 +89,51 @@ TEST_CASE_FIXTURE(SegmentFixture, "codes outside 100..599 are not counted") {
 TEST_CASE("colons of addresses and names become underscores") {
     CHECK(sanitize("[::]:443") == "[__]_443");
     CHECK(sanitize("blue") == "blue");
+}
+
+TEST_CASE_FIXTURE(SegmentFixture, "what the rules reject has no name and no cell") {
+    auto rules = std::make_shared<Rules>();
+    rules->rejects = [](std::string_view name) { return name.starts_with("cluster.") && !name.ends_with("_503"); };
+    registrar.use(rules);
+    const size_t before = segment->stat_count();
+    CHECK(registrar.counter("cluster.a.upstream_rq_total").slot() == 0);
+    CHECK(registrar.gauge("cluster.a.upstream_cx_active").slot() == 0);
+    registrar.histogram("cluster.a.upstream_rq_time").record(5);
+    CHECK(segment->stat_count() == before);
+    CHECK(registrar.counter("server.kept").slot() != 0);
+    // One code is kept, so all have cells; who shows them asks again.
+    CHECK(registrar.code_counter("cluster.a.upstream_rq_").first_slot() != 0);
+    rules->rejects = [](std::string_view) { return true; };
+    CHECK(registrar.code_counter("cluster.b.upstream_rq_").first_slot() == 0);
+    CHECK(segment->stat_count() == before + 2);
+}
+
+TEST_CASE_FIXTURE(SegmentFixture, "bins end where the configured buckets do") {
+    auto rules = std::make_shared<Rules>();
+    rules->buckets = {{[](std::string_view name) { return name == "h"; }, {3, 77.5}}};
+    registrar.use(rules);
+    registrar.histogram("h");
+    const std::span<const double> bounds = segment->stat(segment->stat_count() - 1).bounds;
+    CHECK(bounds.size() == shm::Segment::default_bounds().size() + 2);
+    CHECK(std::binary_search(bounds.begin(), bounds.end(), 77.5));
+    CHECK(std::is_sorted(bounds.begin(), bounds.end()));
+}
+
+TEST_CASE_FIXTURE(SegmentFixture, "single values are kept for who asks, until there is no room") {
+    const Histogram time = registrar.histogram("h");
+    ValueLog log(4);
+    time.record(1);
+    set_thread_log(&log);
+    for (uint64_t value = 2; value < 8; ++value) time.record(value);
+    set_thread_log(nullptr);
+    std::vector<uint32_t> values;
+    log.take([&](const ValueLog::Entry& entry) { values.push_back(entry.value); });
+    CHECK(values == std::vector<uint32_t>{2, 3, 4, 5});
+    CHECK(log.dropped() == 2);
+    log.add(9, uint64_t{1} << 40);
+    log.take([&](const ValueLog::Entry& entry) { values.push_back(entry.value); });
+    CHECK(values.back() == UINT32_MAX);
+    CHECK(segment->histogram(segment->stat(segment->stat_count() - 1)).count == 7);
 }
 
 }  // namespace heirloom::stats
