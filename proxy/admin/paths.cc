@@ -16,10 +16,24 @@ constexpr Parameter kClusters[] = {
 };
 constexpr Parameter kConfigDump[] = {
     {"resource", "The resource to dump", "", Kind::text},
+    {"mask",
+     "The mask to apply. When both resource and mask are specified, the mask is applied to every element in the "
+     "desired "
+     "repeated field so that only a subset of fields are returned. The mask is parsed as a ProtobufWkt::FieldMask",
+     "", Kind::text},
     {"name_regex",
      "Dump only the currently loaded configurations whose names match the specified regex. Can be used with the "
      "resource "
      "query parameter.",
+     "", Kind::text},
+    {"include_eds",
+     "Dump currently loaded configuration including EDS. See the response definition for more information", "",
+     Kind::flag},
+};
+constexpr Parameter kInitDump[] = {
+    {"mask",
+     "The desired component to dump unready targets. The mask is parsed as a ProtobufWkt::FieldMask. "
+     "For example, get the unready targets of all listeners with /init_dump?mask=listener`",
      "", Kind::text},
 };
 constexpr Parameter kDrainListeners[] = {
@@ -52,15 +66,18 @@ constexpr Parameter kStats[] = {
     {"usedonly", "Only include stats that have been written by system since restart", "", Kind::flag},
     {"filter", "Regular expression (Google re2) for filtering stats", "", Kind::text},
     {"invert_filter", "Invert the filter regex", "", Kind::flag},
-    {"format", "Format to use", "text, json, prometheus", Kind::choice},
+    {"format", "Format to use", "text, html, json, prometheus", Kind::choice},
     {"pretty", "Print JSON on several lines", "", Kind::flag},
     {"type", "Stat types to include.", "All, Counters, Histograms, Gauges, TextReadouts", Kind::choice},
-    {"histogram_buckets", "Histogram bucket display mode", "summary, cumulative, disjoint", Kind::choice},
+    {"histogram_buckets", "Histogram bucket display mode", "summary, cumulative, disjoint, detailed", Kind::choice},
+    {"hidden", "How to treat hidden stats; there are none", "exclude, include, only", Kind::choice},
 };
 constexpr Parameter kPrometheus[] = {
     {"usedonly", "Only include stats that have been written by system since restart", "", Kind::flag},
     {"filter", "Regular expression (Google re2) for filtering stats", "", Kind::text},
     {"invert_filter", "Invert the filter regex", "", Kind::flag},
+    {"text_readouts", "Render text_readouts as new gauges with value 0 (increases Prometheus data size)", "",
+     Kind::flag},
     {"histogram_buckets", "Histogram bucket display mode", "cumulative, summary", Kind::choice},
 };
 
@@ -69,6 +86,7 @@ constexpr Path kPaths[] = {
     {"/certs", false, "print certs on machine", {}, handle_certs},
     {"/clusters", false, "upstream cluster status", kClusters, handle_clusters},
     {"/config_dump", false, "dump current configs", kConfigDump, handle_config_dump},
+    {"/contention", false, "dump current Envoy mutex contention stats (if enabled)", {}, handle_contention},
     {"/drain_listeners", true, "drain listeners", kDrainListeners, handle_drain_listeners},
     {"/generations", false, "print the generations of the proxy and who polls which listening socket", kFormat,
      handle_generations},
@@ -76,6 +94,7 @@ constexpr Path kPaths[] = {
     {"/healthcheck/ok", true, "cause the server to pass health checks", {}, handle_health_ok},
     {"/help", false, "print out list of admin commands", {}, handle_help},
     {"/hot_restart_version", false, "print the hot restart compatibility version", {}, handle_hot_restart_version},
+    {"/init_dump", false, "dump current Envoy init manager information (experimental)", kInitDump, handle_init_dump},
     {"/listeners", false, "print listener info", kFormat, handle_listeners},
     {"/logging", true, "query/change logging levels", kLogging, handle_logging},
     {"/memory", false, "print current allocation/heap usage", {}, handle_memory},
@@ -86,6 +105,10 @@ constexpr Path kPaths[] = {
     {"/server_info", false, "print server version/status information", {}, handle_server_info},
     {"/stats", false, "print server stats", kStats, handle_stats},
     {"/stats/prometheus", false, "print server stats in prometheus format", kPrometheus, handle_stats_prometheus},
+    {"/stats/recentlookups", false, "not supported", {}, handle_recent_lookups},
+    {"/stats/recentlookups/clear", true, "not supported", {}, handle_recent_lookups},
+    {"/stats/recentlookups/disable", true, "not supported", {}, handle_recent_lookups},
+    {"/stats/recentlookups/enable", true, "not supported", {}, handle_recent_lookups},
 };
 
 }  // namespace

@@ -129,6 +129,16 @@ void handle_hot_restart_version(const Request& request, Answer& answer) {
     answer.body = request.server.hot_restart_version();
 }
 
+void handle_contention(const Request&, Answer& answer) {
+    answer.body = "Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.";
+}
+
+// What a generation waits for before it is ready are its clusters, and these are no targets of a listener.
+void handle_init_dump(const Request&, Answer& answer) {
+    answer.content_type = kJson;
+    answer.body = "{}\n";
+}
+
 void handle_health_fail(const Request& request, Answer& answer) {
     request.server.fail_health_check(true);
     answer.body = kOk;

@@ -56,6 +56,16 @@ def header_lines_one_by_one(difference, _):
 
 
 @rule
+def admin_answers(difference, _):
+    if difference.topic != 'admin_answers':
+        return False
+    def kept(lines):
+        text = '\n'.join(line for line in lines if not line.endswith('::rq_pending_active::0') and line != 'x-content-type-options: nosniff')
+        return re.sub(r',\s*\{\s*"type": "GAUGE",\s*"name": "rq_pending_active"\s*\}', '', text)
+    return kept(difference.envoy) == kept(difference.heirloom)
+
+
+@rule
 def m_search(_, exchange):
     return any('M-SEARCH' in line for one in exchange.values() for line in one.heirloom)
 

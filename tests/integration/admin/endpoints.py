@@ -15,10 +15,11 @@ for path, start in (('/', b'<'), ('/help', b'admin commands are:\n'), ('/ready',
     expect(response.headers['x-content-type-options'], 'nosniff', path)
     if start is not None:
         expect_true(response.body.startswith(start), f'{path}: {response.body[:80]!r}')
-for path in ('/server_info', '/stats?format=json', '/listeners?format=json', '/clusters?format=json', '/config_dump', '/memory', '/generations?format=json'):
+for path in ('/server_info', '/stats?format=json', '/listeners?format=json', '/clusters?format=json', '/config_dump', '/memory', '/generations?format=json', '/init_dump?mask=listener'):
     response = proxy.admin(path)
     expect((response.status, response.headers['content-type']), (200, 'application/json'), path)
     json.loads(response.body)
+expect_in(b'not enabled', proxy.admin('/contention').body)
 response = proxy.admin('/nothing')
 expect(response.status, 404)
 expect_true(response.body.startswith(b'invalid path. admin commands are:\n'), f'{response.body[:60]!r}')

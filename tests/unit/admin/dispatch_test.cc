@@ -25,7 +25,7 @@ TEST_CASE_FIXTURE(AdminFixture, "an unknown path gets 404 and the list of comman
         help.starts_with("admin commands are:\n  /: Admin home page\n  /certs: print certs on machine\n  /clusters: "
                          "upstream cluster status\n"));
     CHECK(has(help, "  /quitquitquit (POST): exit the server\n"));
-    CHECK(has(help, "\n      format: Format to use; One of (text, json, prometheus)\n"));
+    CHECK(has(help, "\n      format: Format to use; One of (text, html, json, prometheus)\n"));
     CHECK(ask("/nowhere") == "invalid path. " + help);
     CHECK(last.status == 404);
     ask("/ready/");

@@ -244,12 +244,92 @@ TEST_CASE_FIXTURE(ResourcesFixture, "config_dump of one kind, and by name") {
     CHECK(ask("/config_dump?resource=dynamic_listeners") == "{}\n");
     CHECK(ask("/config_dump?resource=static_wheels") == "static_wheels not found in config dump");
     CHECK(last.status == 404);
-    CHECK(ask("/config_dump?resource=bootstrap") == "bootstrap is not a repeated field");
-    CHECK(last.status == 400);
-    CHECK(ask("/config_dump?mask=bootstrap") == "the parameter mask is not supported\n");
+    CHECK(ask("/config_dump?resource=bootstrap") ==
+          "bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field");
     CHECK(last.status == 400);
     ask("/config_dump?name_regex=(");
     CHECK(last.status == 400);
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "config_dump with a mask") {
+    server.config.dump.bootstrap =
+        R"({"node":{"id":"node-9","cluster":"a,}b"},"static_resources":{"clusters":[{"name":"blue"}]},"admin":{}})";
+    CHECK(ask("/config_dump?mask=bootstrap.node.cluster,bootstrap.admin") == R"({
+ "configs": [
+  {
+   "@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+   "bootstrap": {
+    "node": {
+     "cluster": "a,}b"
+    },
+    "admin": {}
+   }
+  }
+ ]
+}
+)");
+    // Lists stay as a whole; sections that the mask does not fit are left out.
+    const std::string versions = ask("/config_dump?mask=version_info");
+    CHECK(has(versions, "ClustersConfigDump"));
+    CHECK(has(versions, "ListenersConfigDump"));
+    CHECK_FALSE(has(versions, "static_"));
+    CHECK_FALSE(has(versions, "RoutesConfigDump"));
+    CHECK(has(ask("/config_dump?mask=static_listeners"), "\"name\": \"front\""));
+    for (const char* mask :
+         {"nothing", "static_listeners.listener", "bootstrap,static_listeners", "bootstrap.wheels"}) {
+        CAPTURE(mask);
+        CHECK(ask("/config_dump?mask=" + std::string(mask)) ==
+              "FieldMask " + std::string(mask) + " could not be successfully applied to any configs.");
+        CHECK(last.status == 400);
+    }
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "config_dump of one kind with a mask looks into each resource") {
+    server.config.dump.clusters = {{"blue", R"({"name":"blue","alt_stat_name":"b","type":"STATIC"})"}};
+    const std::string begin =
+        "{\n \"configs\": [\n  {\n   \"@type\": "
+        "\"type.googleapis.com/envoy.admin.v3.ClustersConfigDump.StaticCluster\"";
+    CHECK(ask("/config_dump?resource=static_clusters&mask=cluster.name") == begin + R"(,
+   "cluster": {
+    "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+    "name": "blue"
+   }
+  }
+ ]
+}
+)");
+    CHECK(ask("/config_dump?resource=static_clusters&mask=last_updated") ==
+          begin + ",\n   \"last_updated\": \"2023-11-14T22:13:20.123Z\"\n  }\n ]\n}\n");
+    CHECK(ask("/config_dump?resource=static_clusters&mask=cluster.wheels") ==
+          "FieldMask paths: \"cluster.wheels\"\n could not be successfully used.");
+    CHECK(last.status == 400);
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "config_dump with the endpoints as they are, and with secrets") {
+    CHECK_FALSE(has(ask("/config_dump"), "EndpointsConfigDump"));
+    server.running[0].endpoints.push_back(server.running[0].endpoints[0]);
+    server.running[0].endpoints[1].zone = "z";
+    server.running[0].endpoints[1].health = upstream::health_flag::failed_active_check;
+    const std::string dump = ask("/config_dump?include_eds&resource=static_endpoint_configs");
+    CHECK(
+        has(dump,
+            "EndpointsConfigDump.StaticEndpointConfig\",\n   \"endpoint_config\": {\n    \"@type\": "
+            "\"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\",\n    \"cluster_name\": \"blue\""));
+    CHECK(has(dump, "\"port_value\": 8080"));
+    CHECK(has(dump, "\"zone\": \"z\""));
+    CHECK(has(dump, "\"health_status\": \"UNHEALTHY\""));
+    CHECK(has(dump, "\"overprovisioning_factor\": 140"));
+    CHECK(has(ask("/config_dump?include_eds"), "EndpointsConfigDump\""));
+    CHECK_FALSE(has(ask("/config_dump?include_eds&name_regex=green"), "cluster_name"));
+    server.config.dump.secrets = {{"s", R"({"name":"s"})"}};
+    CHECK(has(ask("/config_dump"), "\"static_secrets\": [\n    {\n     \"name\": \"s\",\n     \"secret\": {"));
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "what waits, and what nobody traces") {
+    CHECK(ask("/init_dump?mask=listener") == "{}\n");
+    CHECK(has(last.headers, "application/json"));
+    CHECK(ask("/contention").starts_with("Mutex contention tracing is not enabled."));
+    CHECK(last.status == 200);
 }
 
 }  // namespace heirloom::admin

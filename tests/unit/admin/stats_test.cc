@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/config/stats_config.h"
 #include "tests/unit/admin/fixture.h"
 
 namespace heirloom::admin {
@@ -35,11 +36,18 @@ TEST_CASE_FIXTURE(AdminFixture, "stats: what is not understood is refused by nam
     CHECK(last.status == 400);
     CHECK(ask("/stats?type=Dials") == "invalid &type= param");
     CHECK(last.status == 400);
-    CHECK(ask("/stats?format=xml") == "usage: /stats?format=(json|prometheus|text)\n\n");
+    CHECK(ask("/stats?format=xml") == "usage: /stats?format=(html|json|prometheus|text)\n\n");
     CHECK(last.status == 400);
-    CHECK(ask("/stats?histogram_buckets=detailed") ==
-          "usage: /stats?histogram_buckets=(cumulative|disjoint|summary)\n");
+    CHECK(ask("/stats?format=active-html") == "format=active-html is not supported; format=html is\n");
     CHECK(last.status == 400);
+    CHECK(ask("/stats?histogram_buckets=all") ==
+          "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary)\n");
+    CHECK(last.status == 400);
+    CHECK(ask("/stats?hidden=maybe") == "usage: /stats?hidden=(include|only|exclude)\n\n");
+    CHECK(last.status == 400);
+    CHECK(ask("/stats/recentlookups").starts_with("recent lookups are not supported"));
+    CHECK(last.status == 400);
+    CHECK(ask("/stats/prometheus?histogram_buckets=detailed") == "unsupported prometheus histogram bucket mode");
     CHECK(ask("/stats/prometheus?histogram_buckets=disjoint") == "unsupported prometheus histogram bucket mode");
     CHECK(last.status == 400);
 }
@@ -50,6 +58,42 @@ TEST_CASE_FIXTURE(AdminFixture, "reset_counters starts what is shown from zero")
     CHECK(post("/reset_counters") == "OK\n");
     counter.add();
     CHECK(ask("/stats") == "server.things: 1\n");
+}
+
+TEST_CASE_FIXTURE(AdminFixture, "stats: nothing is hidden") {
+    registrar.counter("server.things").add(5);
+    CHECK(ask("/stats?hidden=include") == "server.things: 5\n");
+    CHECK(ask("/stats?hidden=exclude") == "server.things: 5\n");
+    CHECK(ask("/stats?hidden=only") == "");
+}
+
+TEST_CASE_FIXTURE(AdminFixture, "stats as a page: the form as it was filled in, the list escaped") {
+    registrar.counter("cluster.<b>.things").add(5);
+    const std::string page = ask("/stats?format=html&usedonly&filter=%3Cb");
+    CHECK(has(last.headers, "content-type: text/html; charset=UTF-8\n"));
+    CHECK(has(page, "<pre>\ncluster.&lt;b&gt;.things: 5\n</pre>"));
+    CHECK(has(page, "name=\"usedonly\" checked"));
+    CHECK(has(page, "name=\"filter\" value=\"&lt;b\""));
+    CHECK(has(page, "<option selected>html</option>"));
+    CHECK(ask("/stats?format=html&filter=none").find("things") == std::string::npos);
+}
+
+TEST_CASE("stats: what the configuration rejects, tags and buckets; sinks are told when /stats is asked") {
+    auto stats_config = std::make_shared<config::StatsConfig>();
+    stats_config->flush_on_admin = true;
+    stats_config->rules.rejects = [](std::string_view name) { return name.starts_with("cluster."); };
+    stats_config->rules.tags = {{"site", stats::TagRule::Kind::fixed, nullptr, "", "a"}};
+    AdminFixture fixture;
+    fixture.server.config.stats = stats_config;
+    fixture.admin = make_admin(fixture.server);
+    fixture.registrar.counter("server.things").add(5);
+    fixture.registrar.counter("cluster.a.things").add(5);
+    CHECK(fixture.ask("/stats") == "server.things: 5\n");
+    CHECK(fixture.ask("/stats/prometheus") ==
+          "# TYPE envoy_server_things counter\nenvoy_server_things{site=\"a\"} 5\n");
+    CHECK(fixture.server.orders == "flush flush ");
+    fixture.ask("/ready");
+    CHECK(fixture.server.orders == "flush flush ");
 }
 
 }  // namespace heirloom::admin
