@@ -9,6 +9,8 @@
 #include "proxy/upstream/cluster_hosts.h"
 #include "proxy/upstream/dns_cluster.h"
 #include "proxy/upstream/dns_resolver.h"
+#include "proxy/upstream/hash_load_balancers.h"
+#include "proxy/upstream/host_groups.h"
 #include "proxy/upstream/outlier_detector.h"
 #include "proxy/upstream/worker_cluster.h"
 
@@ -113,7 +115,7 @@ class Worker final : public WorkerClusters {
 class Manager final : public ClusterManager {
   public:
     Manager(network::EventLoop& loop, std::shared_ptr<const config::Snapshot> snapshot, stats::Registrar& registrar)
-        : stats_(make_cluster_manager_stats(registrar)), resolver_(loop, make_dns_stats(registrar), {}) {
+        : loop_(loop), stats_(make_cluster_manager_stats(registrar)), resolver_(loop, make_dns_stats(registrar), {}) {
         shared_->snapshot = std::move(snapshot);
         shared_->manager = this;
         const auto& configs = shared_->snapshot->clusters;
@@ -139,7 +141,9 @@ class Manager final : public ClusterManager {
         }
         stats_.warming_clusters.set(configs.size());
         warming_ = configs.size();
+        without_table_.resize(configs.size());
         for (uint32_t i = 0; i < configs.size(); ++i) start(loop, i);
+        make_tables();
     }
 
     ~Manager() override { shared_->manager = nullptr; }
@@ -254,15 +258,41 @@ class Manager final : public ClusterManager {
     void settled() {
         stats_.warming_clusters.sub();
         stats_.active_clusters.add();
-        if (--warming_ == 0 && initialized_) std::exchange(initialized_, nullptr)();
+        if (--warming_ != 0) return;
+        make_tables();  // workers come next
+        if (initialized_) std::exchange(initialized_, nullptr)();
     }
 
     void publish(uint32_t index, std::shared_ptr<const HostSet> hosts) {
+        if (!uses_hash_table(shared_->clusters[index]->config)) return share(index, std::move(hosts));
+        // A table costs something to make: many changes at a time get one.
+        without_table_[index] = std::move(hosts);
+        if (std::exchange(tables_wait_, true)) return;
+        loop_.post([shared = std::weak_ptr(shared_)] {
+            const auto held = shared.lock();
+            if (held && held->manager) held->manager->make_tables();
+        });
+    }
+
+    void make_tables() {
+        tables_wait_ = false;
+        for (uint32_t i = 0; i < without_table_.size(); ++i) {
+            if (!without_table_[i]) continue;
+            auto hosts = std::make_shared<HostSet>(*without_table_[i]);
+            without_table_[i] = nullptr;
+            // Only this thread writes there.
+            hosts->tables = make_hash_tables(*hosts, *shared_->hosts[i], shared_->clusters[i]->config);
+            share(i, std::move(hosts));
+        }
+    }
+
+    void share(uint32_t index, std::shared_ptr<const HostSet> hosts) {
         const std::lock_guard lock(shared_->mutex);
         shared_->hosts[index] = std::move(hosts);
         for (Worker* worker : shared_->workers) worker->post_update(index);
     }
 
+    network::EventLoop& loop_;
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     ClusterManagerStats stats_;
     DnsResolver resolver_;
@@ -270,6 +300,8 @@ class Manager final : public ClusterManager {
     std::vector<std::unique_ptr<ClusterChecks>> checks_;      // likewise; null: none
     std::vector<std::unique_ptr<OutlierDetector>> outliers_;  // likewise
     std::vector<std::unique_ptr<DnsCluster>> dns_;
+    std::vector<std::shared_ptr<const HostSet>> without_table_;  // by index of the cluster; null: none
+    bool tables_wait_ = false;
     std::function<void()> initialized_;
     size_t warming_ = 0;
 };

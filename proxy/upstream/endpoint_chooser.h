@@ -11,9 +11,10 @@
 
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/fast_random.h"
+#include "proxy/upstream/hash_load_balancers.h"
+#include "proxy/upstream/host_groups.h"
 #include "proxy/upstream/host_set.h"
 #include "proxy/upstream/load_balancer.h"
-#include "proxy/upstream/priority_load.h"
 
 namespace heirloom::upstream {
 
@@ -21,22 +22,25 @@ class EndpointChooser {
   public:
     EndpointChooser(const config::ClusterConfig& config, const ClusterStats& stats, uint32_t worker,
                     const ActiveRequests& active);
+    // With the tables that come with them; where there are none they are made here.
     void set_hosts(const HostSet& hosts);
     // The index in the list; none: nobody may be chosen. `hash`: of the request, if its route makes one.
     std::optional<uint32_t> choose(std::optional<uint64_t> hash);
 
   private:
-    enum Source : uint8_t { kHealthy, kDegraded, kAll };
     struct Priority {
-        std::array<std::unique_ptr<LoadBalancer>, 3> balancers;  // by Source; null: nobody was ever in it
+        // By HostSource. One of the two chooses; null: nobody was ever in it.
+        std::array<std::unique_ptr<LoadBalancer>, 3> balancers;
+        std::array<std::shared_ptr<const HashTable>, 3> tables;
         std::array<size_t, 3> sizes{};
+        PriorityLoad load;
     };
     struct Place {
         size_t priority = 0;
-        Source source = kHealthy;
+        HostSource source = kHealthy;
     };
     Place choose_place(std::optional<uint64_t> hash);
-    void set_candidates(Priority& priority, Source source, const std::vector<Candidate>& candidates);
+    void set_candidates(Priority& priority, HostSource source, const std::vector<Candidate>& candidates);
 
     const config::ClusterConfig& config_;
     const ClusterStats& stats_;
@@ -44,7 +48,7 @@ class EndpointChooser {
     const ActiveRequests& active_;
     FastRandom random_ = FastRandom::seeded();
     std::vector<Priority> priorities_;
-    std::vector<PriorityLoad> loads_;
+    const bool by_table_;
     bool simple_ = false;  // priority 0 takes all, by its healthy endpoints
 };
 

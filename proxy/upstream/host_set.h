@@ -3,6 +3,7 @@
 // each time one of them changes.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -11,9 +12,14 @@
 
 namespace heirloom::upstream {
 
+class HashTable;
+// By priority and HostSource (host_groups.h).
+using HashTables = std::vector<std::array<std::shared_ptr<const HashTable>, 3>>;
+
 struct HostSet {
     EndpointList endpoints;
-    std::vector<HealthFlags> flags;  // by index of the endpoint
+    std::vector<HealthFlags> flags;            // by index of the endpoint
+    std::shared_ptr<const HashTables> tables;  // of a cluster that chooses by them, once published to the workers
 };
 
 // With the health that is configured.

@@ -2,7 +2,6 @@
 #include "proxy/upstream/load_balancer.h"
 
 #include "proxy/config/load_balancing_config.h"
-#include "proxy/upstream/hash_load_balancers.h"
 #include "proxy/upstream/least_request.h"
 #include "proxy/upstream/random_choice.h"
 #include "proxy/upstream/round_robin.h"
@@ -18,9 +17,8 @@ std::unique_ptr<LoadBalancer> make_load_balancer(const config::ClusterConfig& co
         case config::LoadBalancingConfig::Policy::random:
             return std::make_unique<RandomChoice>();
         case config::LoadBalancingConfig::Policy::ring_hash:
-            return std::make_unique<RingHash>(how.minimum_ring_size, how.maximum_ring_size, how.by_hostname);
         case config::LoadBalancingConfig::Policy::maglev:
-            return std::make_unique<Maglev>(how.table_size, how.by_hostname);
+            return nullptr;
     }
     return nullptr;
 }

@@ -18,6 +18,7 @@ struct Candidate {
     uint32_t index = 0;  // in the cluster's list
     uint32_t weight = 1;
     const Endpoint* endpoint = nullptr;
+    bool operator==(const Candidate&) const = default;
 };
 
 // Requests that this worker has on endpoints just now. (Envoy counts those of all workers; that would be a cache line
@@ -29,7 +30,6 @@ class ActiveRequests {
 };
 
 struct ChoiceContext {
-    std::optional<uint64_t> hash;  // of the request, by the route's hash_policy
     const ActiveRequests& active;
     FastRandom& random;
 };
@@ -43,7 +43,8 @@ class LoadBalancer {
     virtual uint32_t choose(const ChoiceContext& context) = 0;
 };
 
-// `worker`: where round robin begins, so that not all of them hit the first endpoint first.
+// `worker`: where round robin begins, so that not all of them hit the first endpoint first. Null: the policy chooses by
+// a table (hash_load_balancers.h).
 std::unique_ptr<LoadBalancer> make_load_balancer(const config::ClusterConfig& config, uint32_t worker);
 
 }  // namespace heirloom::upstream

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/endpoint_chooser.h"
 
+#include "proxy/config/load_balancing_config.h"
 #include "proxy/upstream/cluster_hosts.h"
 #include "tests/unit/upstream/fixture.h"
 
@@ -105,6 +106,35 @@ TEST_CASE_FIXTURE(ChooserFixture, "the hosts of a cluster: each change of health
     CHECK(flags_text(hosts.hosts().flags[1]) == "/failed_active_hc/failed_eds_health");
     CHECK(flags_text(hosts.hosts().flags[3]) == "/eds_status_draining");
     CHECK(gauge("cluster.up.membership_excluded") == 1);
+}
+
+TEST_CASE_FIXTURE(ChooserFixture, "tables that come with the hosts are used; they are made anew for others only") {
+    struct Last final : HashTable {
+        uint32_t choose(uint64_t) const override { return 1; }
+    };
+    auto maglev = std::make_shared<config::LoadBalancingConfig>();
+    maglev->policy = config::LoadBalancingConfig::Policy::maglev;
+    maglev->table_size = 13;
+    config.load_balancing = maglev;
+    const EndpointList list = endpoints_of({{}, {}, {config::HostStatus::healthy, 1}});
+    auto hosts = make_host_set(list);
+    HashTables given(2);
+    given[0][kHealthy] = std::make_shared<Last>();
+    hosts->tables = std::make_shared<const HashTables>(given);
+    EndpointChooser chooser(config, stats, 0, *this);
+    chooser.set_hosts(*hosts);
+    for (uint64_t hash = 0; hash < 100; ++hash) CHECK(chooser.choose(hash) == 1u);
+
+    auto now = make_host_set(list);
+    now->flags[2] = failed_active_check;
+    const auto tables = make_hash_tables(*now, *hosts, config);
+    CHECK((*tables)[0][kHealthy] == given[0][kHealthy]);  // nothing has changed there
+    CHECK_FALSE((*tables)[1][kHealthy]);
+    now->flags[0] = failed_active_check;
+    const auto others = make_hash_tables(*now, *hosts, config);
+    CHECK((*others)[0][kHealthy] != given[0][kHealthy]);
+    CHECK((*others)[0][kHealthy]->choose(5) == 1);
+    CHECK((*others)[1][kAll]);  // in panic
 }
 
 }  // namespace heirloom::upstream

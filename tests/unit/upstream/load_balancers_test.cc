@@ -12,6 +12,8 @@ namespace heirloom::upstream {
 
 namespace {
 
+constexpr uint64_t kMostRing = 8 * 1024 * 1024;
+
 struct Balanced : ActiveRequests {
     // Endpoints 127.0.0.1:7991 and on.
     explicit Balanced(const std::vector<uint32_t>& weights) {
@@ -27,17 +29,16 @@ struct Balanced : ActiveRequests {
         const auto found = active.find(index);
         return found == active.end() ? 0 : found->second;
     }
-    uint32_t choose(LoadBalancer& balancer, std::optional<uint64_t> hash = {}) {
-        return balancer.choose({hash, *this, random});
-    }
+    uint32_t choose(LoadBalancer& balancer) { return balancer.choose({*this, random}); }
     // Of the hashes of "v0", "v1", ...; endpoints count from 1.
-    std::string by_hash(LoadBalancer& balancer) {
-        balancer.set_candidates(candidates, *this);
+    static std::string by_hash(const HashTable& table) {
         std::string text;
         for (int i = 0; i < 40; ++i)
-            text += static_cast<char>('1' + choose(balancer, network::xxhash64("v" + std::to_string(i))));
+            text += static_cast<char>('1' + table.choose(network::xxhash64("v" + std::to_string(i))));
         return text;
     }
+    RingHash ring(uint64_t minimum) const { return {candidates, minimum, kMostRing, false}; }
+    Maglev maglev(uint64_t size) const { return {candidates, size, false}; }
     std::vector<int> shares(LoadBalancer& balancer, int picks) {
         std::vector<int> counts(candidates.size());
         for (int i = 0; i < picks; ++i) ++counts[choose(balancer)];
@@ -54,38 +55,31 @@ struct Balanced : ActiveRequests {
 // What a stock Envoy 1.36.4 chose for these endpoints and values.
 TEST_CASE("ring hash and maglev choose what Envoy chooses") {
     Balanced equal({1, 1, 1, 1}), weighted({1, 2, 3, 10});
-    RingHash ring(1024, 8 * 1024 * 1024, false), small_ring(100, 8 * 1024 * 1024, false);
-    CHECK(equal.by_hash(ring) == "3321141244444443342434221334213341232323");
-    CHECK(weighted.by_hash(small_ring) == "4343332444344342442433414444434444224444");
-    Maglev maglev(65537, false), small_maglev(1009, false);
-    CHECK(equal.by_hash(maglev) == "3112143333114123244133341321424242422212");
-    CHECK(weighted.by_hash(small_maglev) == "3344344444424434144241344441442433434334");
+    CHECK(equal.by_hash(equal.ring(1024)) == "3321141244444443342434221334213341232323");
+    CHECK(weighted.by_hash(weighted.ring(100)) == "4343332444344342442433414444434444224444");
+    CHECK(equal.by_hash(equal.maglev(65537)) == "3112143333114123244133341321424242422212");
+    CHECK(weighted.by_hash(weighted.maglev(1009)) == "3344344444424434144241344441442433434334");
 }
 
 TEST_CASE("who leaves takes only its own hashes along") {
     Balanced all({1, 1, 1, 1}), less({1, 1, 1, 1});
     less.candidates.erase(less.candidates.begin() + 1);
-    RingHash ring(1024, 8 * 1024 * 1024, false), smaller(768, 8 * 1024 * 1024, false);  // 256 places each
-    const std::string before = all.by_hash(ring), after = less.by_hash(smaller);
+    const std::string before = all.by_hash(all.ring(1024)), after = less.by_hash(less.ring(768));  // 256 places each
     for (size_t i = 0; i < before.size(); ++i) {
         if (before[i] != '2') CHECK(before[i] == after[i]);
     }
     CHECK(before != after);
 }
 
-TEST_CASE("a ring has whole places for the lightest endpoint, up to its maximum; without a hash all are met") {
+TEST_CASE("a ring has whole places for the lightest endpoint, up to its maximum; a table has places by name") {
     Balanced weighted({1, 1000});
-    RingHash ring(1024, 8 * 1024 * 1024, false), limited(10, 100, true);
-    ring.set_candidates(weighted.candidates, weighted);
-    CHECK(ring.size() == 2002);
-    limited.set_candidates(weighted.candidates, weighted);
-    CHECK(limited.size() == 100);
+    CHECK(weighted.ring(1024).size() == 2002);
+    CHECK(RingHash(weighted.candidates, 10, 100, true).size() == 100);
     Balanced equal({1, 1});
-    Maglev by_name(13, true);
-    by_name.set_candidates(equal.candidates, equal);
-    const auto counts = equal.shares(by_name, 1000);
-    CHECK(counts[0] > 350);
-    CHECK(counts[1] > 350);
+    const Maglev by_name(equal.candidates, 13, true);
+    int first = 0;
+    for (uint64_t hash = 0; hash < 13; ++hash) first += by_name.choose(hash) == 0 ? 1 : 0;
+    CHECK((first == 6 || first == 7));
 }
 
 TEST_CASE("random takes all alike, whatever they weigh") {

@@ -20,7 +20,7 @@ const struct : ActiveRequests {
 std::string picks(RoundRobin& balancer, int count) {
     std::string text;
     FastRandom random(1);
-    for (int i = 0; i < count; ++i) text += static_cast<char>('a' + balancer.choose({std::nullopt, kIdle, random}));
+    for (int i = 0; i < count; ++i) text += static_cast<char>('a' + balancer.choose({kIdle, random}));
     return text;
 }
 

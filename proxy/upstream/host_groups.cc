@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/host_groups.h"
+
+#include <algorithm>
+
+#include "proxy/upstream/hash_load_balancers.h"
+
+namespace heirloom::upstream {
+
+HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config) {
+    size_t count = 1;
+    for (const auto& endpoint : hosts.endpoints) count = std::max<size_t>(count, endpoint->identity().priority + 1);
+    HostGroups groups;
+    groups.priorities.resize(count);
+    std::vector<PriorityCounts> counts(count);
+    for (uint32_t i = 0; i < hosts.endpoints.size(); ++i) {
+        const Endpoint& endpoint = *hosts.endpoints[i];
+        const uint32_t priority = endpoint.identity().priority;
+        PriorityCounts& counted = counts[priority];
+        auto& lists = groups.priorities[priority].candidates;
+        const Candidate candidate{i, endpoint.weight(), &endpoint};
+        ++counted.total;
+        if (is_excluded(hosts.flags[i])) ++counted.excluded;
+        lists[kAll].push_back(candidate);
+        switch (health_of(hosts.flags[i])) {
+            case HostHealth::healthy:
+                ++counted.healthy;
+                lists[kHealthy].push_back(candidate);
+                break;
+            case HostHealth::degraded:
+                ++counted.degraded;
+                lists[kDegraded].push_back(candidate);
+                break;
+            case HostHealth::unhealthy:
+                break;
+        }
+    }
+    const auto loads = share_load(counts, config.overprovisioning_factor, config.healthy_panic_threshold);
+    for (size_t i = 0; i < count; ++i) groups.priorities[i].load = loads[i];
+    return groups;
+}
+
+std::shared_ptr<const HashTables> make_hash_tables(const HostSet& hosts, const HostSet& before,
+                                                   const config::ClusterConfig& config) {
+    const HostGroups now = group_hosts(hosts, config);
+    const HostGroups old = group_hosts(before, config);
+    auto tables = std::make_shared<HashTables>();
+    for (size_t i = 0; i < now.priorities.size(); ++i) {
+        auto& made = tables->emplace_back();
+        for (const HostSource source : {kHealthy, kDegraded, kAll}) {
+            const auto& candidates = now.priorities[i].candidates[source];
+            if (candidates.empty() || !now.priorities[i].needs(source)) continue;
+            if (before.tables && i < before.tables->size() && old.priorities[i].candidates[source] == candidates)
+                made[source] = (*before.tables)[i][source];
+            if (!made[source]) made[source] = make_hash_table(config, candidates);
+        }
+    }
+    return tables;
+}
+
+}  // namespace heirloom::upstream

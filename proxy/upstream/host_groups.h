@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// HostGroups: the endpoints of a cluster, sorted by priority and by why they may be chosen (healthy, degraded, or all
+// of them in panic), and the share of the load that each priority has. Pure; the same on the main thread, which makes
+// the tables of consistent hashing from them, and on the workers, which choose.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proxy/config/snapshot.h"
+#include "proxy/upstream/host_set.h"
+#include "proxy/upstream/load_balancer.h"
+#include "proxy/upstream/priority_load.h"
+
+namespace heirloom::upstream {
+
+enum HostSource : uint8_t { kHealthy, kDegraded, kAll };
+
+struct HostGroups {
+    struct Priority {
+        std::array<std::vector<Candidate>, 3> candidates;  // by HostSource
+        PriorityLoad load;
+        // kAll is needed in panic only; a table of it would cost something to make.
+        bool needs(HostSource source) const { return source != kAll || load.panic; }
+    };
+    std::vector<Priority> priorities;  // at least one
+};
+
+HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config);
+
+// The tables of `hosts`, by priority and source; null where nobody is to be chosen. Those of `before` (may be empty)
+// whose endpoints are the same are kept. REQUIRES: uses_hash_table(config).
+std::shared_ptr<const HashTables> make_hash_tables(const HostSet& hosts, const HostSet& before,
+                                                   const config::ClusterConfig& config);
+
+}  // namespace heirloom::upstream
