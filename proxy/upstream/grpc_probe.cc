@@ -82,8 +82,12 @@ class GrpcProbe final : public HealthProbe, private HttpProbeConnection::Owner {
         const bool good = accepted_ && status_ == "0" && is_serving(answer_);
         setting_.callbacks.on_probe_result(good ? CheckResult::healthy : CheckResult::wrong_answer);
     }
-    void on_probe_connection_gone() override {
+    void on_probe_connection_gone(bool ask_again) override {
         connection_ = nullptr;
+        if (ask_again && running_) {
+            connection_ = new HttpProbeConnection(setting_, true, *this);
+            return;
+        }
         if (std::exchange(running_, false)) setting_.callbacks.on_probe_result(CheckResult::network_failure);
     }
 

@@ -63,8 +63,12 @@ class HttpProbe final : public HealthProbe, private HttpProbeConnection::Owner {
         if (!reusable || !setting_.check.reuse_connection) abort();
         setting_.callbacks.on_probe_result(result_);
     }
-    void on_probe_connection_gone() override {
+    void on_probe_connection_gone(bool ask_again) override {
         connection_ = nullptr;
+        if (ask_again && running_) {
+            connection_ = new HttpProbeConnection(setting_, http_.http2, *this);
+            return;
+        }
         if (std::exchange(running_, false)) setting_.callbacks.on_probe_result(CheckResult::network_failure);
     }
 

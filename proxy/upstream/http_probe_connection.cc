@@ -55,7 +55,7 @@ void HttpProbeConnection::on_closed(network::CloseReason) {
     closed_ = true;
     loop_.destroy_later(std::unique_ptr<network::Deferred>(this));
     if (codec_) codec_->on_connection_closed(http::StreamReset::connection_terminated);
-    if (Owner* const owner = std::exchange(owner_, nullptr)) owner->on_probe_connection_gone();
+    if (Owner* const owner = std::exchange(owner_, nullptr)) owner->on_probe_connection_gone(ask_again_);
 }
 
 void HttpProbeConnection::on_protocol_error() {
@@ -79,8 +79,9 @@ void HttpProbeConnection::on_response_trailers(http::HeaderMap& trailers) {
     if (owner_) owner_->on_probe_trailers(trailers);
 }
 
-void HttpProbeConnection::on_stream_reset(http::StreamReset) {
+void HttpProbeConnection::on_stream_reset(http::StreamReset reason) {
     exchanging_ = false;
+    ask_again_ = served_ && reason == http::StreamReset::unprocessed;
     // Its end is told by on_closed().
     if (!closed_ && !connection_->closing()) connection_->close();
 }
@@ -93,6 +94,7 @@ void HttpProbeConnection::on_stream_complete(bool reusable) {
 void HttpProbeConnection::end_exchange() {
     if (!exchanging_ || !complete_) return;
     exchanging_ = false;
+    served_ = true;
     if (owner_) owner_->on_probe_response_end(reusable_);
 }
 

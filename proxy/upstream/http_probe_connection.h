@@ -26,8 +26,9 @@ class HttpProbeConnection final : public network::Deferred,
         virtual void on_probe_trailers(http::HeaderMap& trailers) = 0;
         // The exchange is over. `reusable`: another one may follow.
         virtual void on_probe_response_end(bool reusable) = 0;
-        // No connection, or it or the exchange broke. Last call.
-        virtual void on_probe_connection_gone() = 0;
+        // No connection, or it or the exchange broke. Last call. `ask_again`: the connection had served before, and its
+        // orderly end (GOAWAY) crossed a request, which the endpoint has not looked at.
+        virtual void on_probe_connection_gone(bool ask_again) = 0;
     };
 
     HttpProbeConnection(const ProbeSetting& setting, bool http2, Owner& owner);
@@ -67,6 +68,8 @@ class HttpProbeConnection final : public network::Deferred,
     bool exchanging_ = false;
     bool complete_ = false;  // the response
     bool reusable_ = true;
+    bool served_ = false;  // an exchange before
+    bool ask_again_ = false;
     bool closed_ = false;
 };
 

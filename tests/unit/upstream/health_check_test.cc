@@ -182,4 +182,42 @@ TEST_CASE_FIXTURE(CheckFixture, "without traffic the slower interval counts; a r
     REQUIRE(run_until([&] { return server.peers[0]->closed; }));
 }
 
+// The server says GOAWAY when the second request is on its way already: what it has not looked at, it cannot have
+// failed.
+TEST_CASE_FIXTURE(CheckFixture, "HTTP/2: a check that crosses the orderly end of its connection is made again") {
+    ScriptedUpstream server(*loop);
+    const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+    const std::string goaway("\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0", 17);  // the last stream is the first one
+    int crossings = 0;
+    server.on_accept = [&](ScriptedUpstream::Peer& peer) {
+        peer.answered = 24;  // bytes that were looked at: behind the preface
+        peer.send(settings);
+    };
+    server.on_bytes = [&](ScriptedUpstream::Peer& peer) {
+        const std::string& in = peer.received;
+        while (peer.answered + 9 <= in.size()) {
+            const auto byte = [&](size_t at) { return static_cast<unsigned char>(in[peer.answered + at]); };
+            const size_t length = size_t{byte(0)} << 16 | size_t{byte(1)} << 8 | byte(2);
+            if (peer.answered + 9 + length > in.size()) return;
+            const bool head = byte(3) == 1;
+            const bool first = byte(8) == 1;
+            peer.answered += 9 + length;
+            if (!head) continue;
+            if (first) {
+                peer.send(std::string("\0\0\1\1\5\0\0\0\1\x88", 10));  // 200, and no more
+                continue;
+            }
+            ++crossings;
+            peer.send(goaway);
+            return peer.close();
+        }
+    };
+    std::get<config::HttpCheckConfig>(check.kind).http2 = true;
+    start({server.address()});
+    REQUIRE(run_until([&] { return crossings >= 3; }));
+    CHECK(health() == "healthy");
+    CHECK(stat("failure") == 0);
+    CHECK(server.peers.size() >= 3);
+}
+
 }  // namespace heirloom::upstream
