@@ -33,11 +33,21 @@ void OutlierDetector::follow() {
     active_ = 0;
     for (const auto& endpoint : hosts_.hosts().endpoints) {
         const auto known = old.find(endpoint.get());
-        Host host = known == old.end() ? Host{.endpoint = endpoint} : std::move(known->second);
+        Host host = known == old.end() ? begin(endpoint) : std::move(known->second);
         if (host.ejected) ++active_;
         hosts_known_.emplace(endpoint.get(), std::move(host));
     }
     show_active();
+}
+
+// One that was here before has numbers: what it did then counts for nothing now.
+OutlierDetector::Host OutlierDetector::begin(const std::shared_ptr<const Endpoint>& endpoint) {
+    const EndpointNumbers numbers = endpoint->numbers();
+    Host host;
+    host.endpoint = endpoint;
+    host.total = numbers.outlier_total;
+    host.success = numbers.outlier_success;
+    return host;
 }
 
 void OutlierDetector::on_event(const Endpoint& endpoint, EndpointEvent event) {
@@ -114,9 +124,13 @@ void OutlierDetector::uneject(Host& host) {
 
 void OutlierDetector::on_interval(void* self) {
     auto& detector = *static_cast<OutlierDetector*>(self);
-    detector.end_ejections();
-    detector.judge_rates();
+    detector.judge_now();
     detector.timer_.arm(detector.loop_.timers(), detector.config_.interval);
+}
+
+void OutlierDetector::judge_now() {
+    end_ejections();
+    judge_rates();
 }
 
 void OutlierDetector::end_ejections() {

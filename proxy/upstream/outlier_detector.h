@@ -28,6 +28,8 @@ class OutlierDetector {
     void on_event(const Endpoint& endpoint, EndpointEvent event);
     // An active check has found it well: its ejection ends, where that is configured.
     void on_check_passed(const Endpoint& endpoint);
+    // What the end of an interval does.
+    void judge_now();
     // The generation drains: the gauge is 0 from now on.
     void hide();
 
@@ -52,6 +54,7 @@ class OutlierDetector {
         Host* host;
         double percent;
     };
+    static Host begin(const std::shared_ptr<const Endpoint>& endpoint);
     static void on_interval(void* self);
     void detect(Host& host, Reason reason);
     void eject(Host& host, Reason reason);

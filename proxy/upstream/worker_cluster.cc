@@ -51,8 +51,16 @@ TcpAcquired WorkerClusterView::connect_tcp(EndpointLease endpoint, TcpCallbacks&
     return pools.connect_tcp(std::move(endpoint), callbacks, needs);
 }
 
+// Each answer of such an endpoint says it; the main thread needs to hear it once.
+void WorkerClusterView::report_told_to_leave(const EndpointLease& endpoint) {
+    if (std::find(told_to_leave_.begin(), told_to_leave_.end(), endpoint.use()) != told_to_leave_.end()) return;
+    told_to_leave_.push_back(endpoint.use());
+    tell_(endpoint.use()->shared_endpoint(), EndpointEvent::told_to_leave);
+}
+
 void WorkerClusterView::set_hosts(std::shared_ptr<const HostSet> hosts) {
     if (hosts->endpoints != hosts_->endpoints) keep_pools(hosts->endpoints);
+    told_to_leave_.clear();
     const auto before = std::exchange(hosts_, std::move(hosts));
     chooser_.set_hosts(*hosts_);
     // Last: what fails now may ask for another endpoint.

@@ -34,9 +34,7 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     void report_local_origin(const EndpointLease& endpoint, LocalOrigin what) override {
         outliers_.on_local_origin(endpoint, what);
     }
-    void report_told_to_leave(const EndpointLease& endpoint) override {
-        tell_(endpoint.use()->shared_endpoint(), EndpointEvent::told_to_leave);
-    }
+    void report_told_to_leave(const EndpointLease& endpoint) override;
     bool take_retry() override { return retries_.try_take(); }
     void give_back_retry() override { retries_.give_back(); }
 
@@ -57,6 +55,7 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     void drain_failed(const HostSet& before);
 
     const OutlierMonitor::Tell& tell_;
+    std::vector<const EndpointUse*> told_to_leave_;  // and nothing has been heard of the cluster's health since
     const OutlierMonitor outliers_;
     PoolContext context_;
     WorkerLimit retries_;

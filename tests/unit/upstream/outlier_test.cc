@@ -2,6 +2,7 @@
 // Outlier detection: what a worker counts, and what follows from it.
 #include "proxy/upstream/outlier_detector.h"
 #include "proxy/upstream/outlier_monitor.h"
+#include "proxy/upstream/worker_cluster.h"
 #include "tests/unit/upstream/fixture.h"
 
 namespace heirloom::upstream {
@@ -226,6 +227,51 @@ TEST_CASE_FIXTURE(OutlierFixture, "who leaves is forgotten, who stays keeps its 
     CHECK(ejected(1));
     detector->on_event(*list[0], EndpointEvent::consecutive_5xx);
     CHECK(stat("detected_consecutive_5xx") == 2);
+}
+
+TEST_CASE_FIXTURE(OutlierFixture, "an endpoint that comes back begins anew") {
+    settings.interval = std::chrono::hours(1);
+    settings.success_rate_minimum_hosts = 3;
+    settings.success_rate_request_volume = 10;
+    settings.success_rate_stdev_factor = 1000;
+    settings.max_ejection_percent = 50;
+    settings.consecutive_5xx = 1000;
+    start(5);
+    answer(0, 500, 50);
+    for (size_t i = 1; i < 5; ++i) answer(i, 200, 50);
+    EndpointList others(list.begin() + 1, list.end());
+    hosts->set_endpoints(others);
+    detector->follow();
+    hosts->set_endpoints(list);
+    detector->follow();
+    for (size_t i = 0; i < 5; ++i) answer(i, 200, 50);
+    detector->judge_now();
+    CHECK_FALSE(ejected(0));
+    CHECK(stat("detected_success_rate") == 0);
+    answer(0, 500, 50);
+    for (size_t i = 1; i < 5; ++i) answer(i, 200, 50);
+    detector->judge_now();
+    CHECK(ejected(0));
+}
+
+TEST_CASE_FIXTURE(LoopFixture, "an endpoint that tells to leave with each answer is told of once, until it was heard") {
+    const config::ClusterConfig config = cluster_of("up", {});
+    Cluster cluster(config, make_cluster_stats(*registrar, config));
+    int told = 0;
+    cluster.tell = [&](const auto&, EndpointEvent event) { told += event == EndpointEvent::told_to_leave ? 1 : 0; };
+    const EndpointList list{std::make_shared<const Endpoint>(EndpointIdentity{}),
+                            std::make_shared<const Endpoint>(EndpointIdentity{})};
+    WorkerClusterView view(*loop, cluster, 0, make_host_set(list));
+    const EndpointLease first = view.choose(), second = view.choose();
+    for (int i = 0; i < 10; ++i) view.report_told_to_leave(first);
+    CHECK(told == 1);
+    view.report_told_to_leave(second);
+    CHECK(told == 2);
+    auto failed = make_host_set(list);
+    failed->flags[0] = health_flag::failed_active_check;
+    view.set_hosts(failed);
+    for (int i = 0; i < 10; ++i) view.report_told_to_leave(first);
+    CHECK(told == 3);
 }
 
 }  // namespace heirloom::upstream
