@@ -88,17 +88,23 @@ std::string lower_case(std::string_view text) {
     return lower;
 }
 
+// Of requests the legacy name `host` means `:authority`, as in Envoy.
+std::string name_of_field(std::string_view name, LogOperator of) {
+    std::string lower = lower_case(name);
+    return of == LogOperator::req && lower == "host" ? ":authority" : lower;
+}
+
 Status read_header_arguments(std::string_view arguments, LogPiece& piece) {
     if (arguments.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos) {
         return Error{"Invalid header configuration. Format string contains null or newline."};
     }
     const size_t mark = arguments.find('?');
-    piece.text = lower_case(arguments.substr(0, mark));
+    piece.text = name_of_field(arguments.substr(0, mark), piece.op);
     if (mark == std::string_view::npos) return Ok{};
     if (arguments.find('?', mark + 1) != std::string_view::npos) {
         return Error{"More than 1 alternative header specified in token: " + std::string(arguments)};
     }
-    piece.alternative = lower_case(arguments.substr(mark + 1));
+    piece.alternative = name_of_field(arguments.substr(mark + 1), piece.op);
     return Ok{};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/config/field_names.h"
 #include "proxy/config/health_config.h"
 #include "proxy/config/readers.h"
 
@@ -81,8 +82,8 @@ void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& 
                         Problems& problems) {
     config.auto_sni = message.auto_sni();
     config.auto_san_validation = message.auto_san_validation();
-    config.override_auto_sni_header = message.override_auto_sni_header();
-    check_header_value(config.override_auto_sni_header, path.field("override_auto_sni_header"), problems);
+    config.override_auto_sni_header =
+        read_header_to_read(message.override_auto_sni_header(), path.field("override_auto_sni_header"), problems);
 }
 
 void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& message, const Path& path, ClusterConfig& config,

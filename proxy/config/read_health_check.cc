@@ -10,6 +10,7 @@ namespace {
 
 using envoy::config::core::v3::HealthCheck;
 using envoy::config::core::v3::RequestMethod;
+constexpr uint32_t kMostJitterPercent = 1000;
 using RangeList = google::protobuf::RepeatedPtrField<envoy::type::v3::Int64Range>;
 
 // `end` is exclusive.
@@ -93,6 +94,9 @@ void read_intervals(const HealthCheck& message, const Path& path, HealthCheckCon
     READ_DURATION(message, initial_jitter, path, problems, check.initial_jitter);
     READ_DURATION(message, interval_jitter, path, problems, check.interval_jitter);
     check.interval_jitter_percent = message.interval_jitter_percent();
+    // More would only put the next check off, in the end for ever.
+    if (check.interval_jitter_percent > kMostJitterPercent)
+        problems.error(path.field("interval_jitter_percent"), "must be at most 1000");
     const auto positive = [&](bool there, const auto& duration, const char* name, Milliseconds otherwise) {
         return there ? required(true, duration, name) : otherwise;
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "proxy/config/field_names.h"
 #include "proxy/config/load_balancing_config.h"
 #include "proxy/config/readers.h"
 
@@ -101,7 +102,8 @@ std::shared_ptr<const HashPolicyConfig> read_hash_policy(const RouteAction& mess
         switch (policy.policy_specifier_case()) {
             case RouteAction::HashPolicy::kHeader:
                 require_text(policy.header().header_name(), at.field("header").field("header_name"), problems);
-                one.kind = HashPolicyConfig::Header{lower_case(policy.header().header_name())};
+                one.kind = HashPolicyConfig::Header{read_header_to_read(
+                    policy.header().header_name(), at.field("header").field("header_name"), problems)};
                 break;
             case RouteAction::HashPolicy::kCookie: {
                 const Path cookie = at.field("cookie");

@@ -4,6 +4,7 @@
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
+#include "proxy/config/field_names.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -88,13 +89,7 @@ RegexRewrite read_regex_rewrite(const RegexMatchAndSubstitute& message, const Pa
     if (rewrite.pattern->ok() && !rewrite.pattern->CheckRewriteString(rewrite.substitution, &error)) {
         problems.error(at, error);
     }
-    // It becomes part of a request line.
-    for (const char c : rewrite.substitution) {
-        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) {
-            problems.error(at, "must not contain blanks or control characters");
-            break;
-        }
-    }
+    check_request_target(rewrite.substitution, at, problems);
     return rewrite;
 }
 
@@ -142,9 +137,8 @@ StringMatch read_string_match(const StringMatcher& message, const Path& path, Pr
 
 HeaderMatch read_header_match(const HeaderMatcher& message, const Path& path, Problems& problems) {
     HeaderMatch match;
-    match.name = lower_case(message.name());
+    match.name = read_header_to_read(message.name(), path.field("name"), problems);
     require_text(match.name, path.field("name"), problems);
-    if (match.name == "host") match.name = ":authority";
     read_header_value(message, path, match, problems);
     match.invert = message.invert_match();
     match.missing_is_empty = message.treat_missing_header_as_empty();

@@ -38,7 +38,12 @@ std::shared_ptr<const RetryPolicyConfig> read_retry_policy(const RetryPolicy& me
         problems.error(path.field("retry_on"), "'" + std::string(unknown) + "' is no condition that Heirloom knows");
     READ_WRAPPED(message, num_retries, policy->num_retries);
     READ_DURATION(message, per_try_timeout, path, problems, policy->per_try_timeout);
-    policy->status_codes.assign(message.retriable_status_codes().begin(), message.retriable_status_codes().end());
+    for (int i = 0; i < message.retriable_status_codes_size(); ++i) {
+        const uint32_t code = message.retriable_status_codes(i);
+        if (code < 200 || code > 999)
+            problems.error(path.item("retriable_status_codes", static_cast<size_t>(i)), "must be from 200 to 999");
+        policy->status_codes.push_back(code);
+    }
     if (message.has_retry_back_off())
         read_back_off(message.retry_back_off(), path.field("retry_back_off"), *policy, problems);
     return policy;

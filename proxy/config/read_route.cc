@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/route/v3/route.pb.h"
+#include "proxy/config/field_names.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -88,14 +89,15 @@ std::optional<ConnectConfig> read_connect(const RouteMessage& message, const Pat
 void read_host_rewrite(const RouteMessage& message, const Path& path, ForwardAction& action, Problems& problems) {
     switch (message.host_rewrite_specifier_case()) {
         case RouteMessage::kHostRewriteLiteral:
-            check_header_value(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
+            check_request_target(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
             if (!message.host_rewrite_literal().empty()) action.host_rewrite = message.host_rewrite_literal();
             break;
         case RouteMessage::kAutoHostRewrite:
             action.auto_host_rewrite = message.auto_host_rewrite().value();
             break;
         case RouteMessage::kHostRewriteHeader:
-            action.host_rewrite_header = lower_case(message.host_rewrite_header());
+            action.host_rewrite_header =
+                read_header_to_read(message.host_rewrite_header(), path.field("host_rewrite_header"), problems);
             break;
         case RouteMessage::kHostRewritePathRegex:
             action.host_rewrite_path =
@@ -109,7 +111,7 @@ void read_host_rewrite(const RouteMessage& message, const Path& path, ForwardAct
 
 void read_rewrites(const RouteMessage& message, const Path& path, ForwardAction& action, Problems& problems) {
     if (!message.prefix_rewrite().empty()) {
-        check_header_value(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
+        check_request_target(message.prefix_rewrite(), path.field("prefix_rewrite"), problems);
         action.prefix_rewrite = message.prefix_rewrite();
     }
     if (message.has_regex_rewrite()) {

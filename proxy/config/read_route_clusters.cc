@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "proxy/config/field_names.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -19,7 +20,7 @@ WeightedCluster read_weighted(const ClusterWeight& message, const Path& path, bo
     Problems& problems = context.problems;
     WeightedCluster cluster;
     cluster.name = message.name();
-    cluster.cluster_header = lower_case(message.cluster_header());
+    cluster.cluster_header = read_header_to_read(message.cluster_header(), path.field("cluster_header"), problems);
     if (cluster.name.empty() && cluster.cluster_header.empty()) {
         problems.error(path, "At least one of name or cluster_header need to be specified");
     } else if (!cluster.name.empty() && !cluster.cluster_header.empty()) {
@@ -29,7 +30,7 @@ WeightedCluster read_weighted(const ClusterWeight& message, const Path& path, bo
     if (!message.has_weight()) problems.error(path.field("weight"), "required");
     cluster.weight = message.weight().value();
     if (!message.host_rewrite_literal().empty()) {
-        check_header_value(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
+        check_request_target(message.host_rewrite_literal(), path.field("host_rewrite_literal"), problems);
         cluster.host_rewrite = message.host_rewrite_literal();
     }
     cluster.mutations = read_header_mutations(message, path, problems);
@@ -48,7 +49,8 @@ void read_route_clusters(const RouteAction& message, const Path& path, bool vali
             check_known(action.cluster, "cluster", path.field("cluster"), validate, context);
             break;
         case RouteAction::kClusterHeader:
-            action.cluster_header = lower_case(message.cluster_header());
+            action.cluster_header =
+                read_header_to_read(message.cluster_header(), path.field("cluster_header"), problems);
             require_text(action.cluster_header, path.field("cluster_header"), problems);
             break;
         case RouteAction::kWeightedClusters: {

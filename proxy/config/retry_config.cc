@@ -9,7 +9,7 @@ namespace heirloom::config {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, uint32_t>, 16> kNames{{
+constexpr std::array<std::pair<std::string_view, uint32_t>, 15> kNames{{
     {"5xx", kRetryOn5xx},
     {"gateway-error", kRetryOnGatewayError},
     {"reset", kRetryOnReset},
@@ -19,7 +19,6 @@ constexpr std::array<std::pair<std::string_view, uint32_t>, 16> kNames{{
     {"retriable-4xx", kRetryOnRetriable4xx},
     {"refused-stream", kRetryOnRefusedStream},
     {"retriable-status-codes", kRetryOnRetriableStatusCodes},
-    {"http3-post-connect-failure", 0},  // there is no HTTP/3
     {"cancelled", kRetryOnGrpcCancelled},
     {"deadline-exceeded", kRetryOnGrpcDeadlineExceeded},
     {"internal", kRetryOnGrpcInternal},

@@ -28,6 +28,8 @@ TEST_CASE("text and operators alternate") {
     CHECK(pieces[2].text == "b% ");
     CHECK(pieces[3].op == LogOperator::req);
     CHECK(pieces[3].text == "x-one");
+    CHECK(parse("%REQ(Host)%")[0].text == ":authority");
+    CHECK(parse("%RESP(Host)%")[0].text == "host");
     CHECK(pieces[3].alternative == ":path");
     CHECK(pieces[3].max_length == 7u);
     CHECK(parse("").empty());

@@ -206,4 +206,11 @@ TEST_CASE("what cannot be is told") {
           "static_resources.clusters[0].load_assignment.endpoints[0].priority: must be at most 128");
 }
 
+TEST_CASE("a jitter of health checks has an end") {
+    CHECK(first_of(load(with_check("interval_jitter_percent: 1000, tcp_health_check: {}")))
+              .health_check->interval_jitter_percent == 1000);
+    CHECK(errors_of(with_check("interval_jitter_percent: 1001, tcp_health_check: {}"))
+              .find("interval_jitter_percent: must be at most 1000") != std::string::npos);
+}
+
 }  // namespace heirloom::config

@@ -2,6 +2,7 @@
 // Route tables: what they become, and what cannot be.
 #include <doctest/doctest.h>
 
+#include "proxy/config/load_balancing_config.h"
 #include "tests/unit/config/load_text.h"
 
 namespace heirloom::config {
@@ -233,6 +234,28 @@ TEST_CASE("rewrites of path and host") {
     CHECK(wrong("regex_rewrite: {pattern: {regex: a}, substitution: 'b c'}") ==
           "route.regex_rewrite.substitution: must not contain blanks or control characters");
     CHECK(wrong("host_rewrite_literal: a, host_rewrite_header: b") != "loaded");
+    const std::string blanks = ": must not contain blanks or control characters";
+    CHECK(wrong("prefix_rewrite: '/a b'") == "route.prefix_rewrite" + blanks);
+    CHECK(wrong("prefix_rewrite: \"/a\\tb\"") == "route.prefix_rewrite" + blanks);
+    CHECK(wrong("host_rewrite_literal: 'a b'") == "route.host_rewrite_literal" + blanks);
+    CHECK(wrong("host_rewrite_header: 'a b'") == "route.host_rewrite_header: is not the name of a header");
+    CHECK(shortened(errors_of(bootstrap("match: {prefix: /}, route: {cluster_header: 'a b'}"))) ==
+          "route.cluster_header: is not the name of a header");
+    CHECK(wrong_match("prefix: /, headers: [{name: 'a b'}]") == "match.headers[0].name: is not the name of a header");
+    CHECK(wrong("retry_policy: {retriable_status_codes: [404, 99999]}") ==
+          "route.retry_policy.retriable_status_codes[1]: must be from 200 to 999");
+    CHECK(wrong("retry_policy: {retry_on: http3-post-connect-failure}") ==
+          "route.retry_policy.retry_on: 'http3-post-connect-failure' is no condition that Heirloom knows");
+}
+
+TEST_CASE("where a field is read, host means :authority") {
+    const ForwardAction action = *route_of(
+                                      "match: {prefix: /}, route: {cluster_header: Host, host_rewrite_header: host, "
+                                      "hash_policy: [{header: {header_name: HOST}}]}")
+                                      .forward;
+    CHECK(action.cluster_header == ":authority");
+    CHECK(action.host_rewrite_header == ":authority");
+    CHECK(std::get<HashPolicyConfig::Header>(action.hash_policy->policies[0].kind).name == ":authority");
 }
 
 TEST_CASE("TLS that a virtual host requires, and the size of direct responses") {
