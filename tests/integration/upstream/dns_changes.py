@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers of DNS that change, at the start and under a drain."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+from harness import *
+from harness.name_server import NameServer
+
+needs_root('it makes a network of its own')
+if 'HEIRLOOM_OWN_NET' not in os.environ:
+    if subprocess.run(['unshare', '--net', '--mount', 'true'], capture_output=True).returncode:
+        skip('there are no namespaces to be had here')
+    os.environ['HEIRLOOM_OWN_NET'] = '1'
+    sys.exit(subprocess.run(['unshare', '--net', '--mount', sys.executable, *sys.argv]).returncode)
+
+
+
+def end(proxy):
+    proxy.signal(signal.SIGTERM)
+    proxy.wait()
+
+
+names = NameServer()
+one = Upstream(answer(b'1'), host='127.0.0.1')
+two, three = Upstream(answer(b'2'), host='127.0.0.2', port=one.port), Upstream(answer(b'3'), host='127.0.0.3', port=one.port)
+fast = {'dns_lookup_family': 'V4_ONLY', 'dns_refresh_rate': '0.02s'}
+check = {'timeout': '2s', 'interval': '60s', 'no_traffic_interval': '60s', 'unhealthy_threshold': 1, 'healthy_threshold': 1,
+         'http_health_check': {'path': '/hc'}}
+
+# Another address with each answer: the start waits for no check of an endpoint that has left.
+names.answers['turns.test'] = [['127.0.0.1'], ['127.0.0.2'], ['127.0.0.3']]
+turning = cluster('up', ('turns.test', one.port), **{**fast, 'type': 'STRICT_DNS', 'health_checks': [check]})
+for _ in range(3):
+    proxy = Proxy(config(turning), '--concurrency', '2')
+    expect_in(get(proxy.port).body, (b'1', b'2', b'3', b'no healthy upstream'))
+    wait_for('changes', lambda: proxy.stat('cluster.up.membership_change') > 5)
+    expect(proxy.stat('cluster.up.membership_total'), 1)
+    end(proxy)
+
+# A drain: what runs goes on at the address that has gone, what comes goes to the new one.
+gate = threading.Event()
+slow = Upstream(lambda request, connection: answer(b'slow', gate=gate if request.path == '/slow' else None)(request, connection))
+other = Upstream(answer(b'new'), host='127.0.0.2', port=slow.port)
+names.answers['changes.test'] = [['127.0.0.1']]
+supervisor = Supervisor(config(cluster('up', ('changes.test', slow.port), **{**fast, 'type': 'STRICT_DNS'})))
+with Client(supervisor.port) as client:
+    client.send('GET /slow HTTP/1.1\r\nhost: a\r\n\r\n')
+    wait_for('the request', lambda: slow.requests)
+    supervisor.reload()
+    names.answers['changes.test'] = [['127.0.0.2']]
+    wait_for('the new address', lambda: get(supervisor.port).body == b'new')
+    seen = names.asked['changes.test']
+    wait_for('both generations ask', lambda: names.asked['changes.test'] > seen + 6)
+    gate.set()
+    response = client.response()
+    expect((response.status, response.body), (200, b'slow'))
+wait_for('the end of the old generation', lambda: len(supervisor.generations()) == 1)
