@@ -83,6 +83,7 @@ Status Server::initialize() {
             StatsFlush::Setting{loop_, *registrar_, *clusters_, snapshot_->stats, snapshot_->stats_flush_interval,
                                 generation_slot_, options_.concurrency});
     }
+    registrar_->forget_names();
     ::malloc_trim(0);  // reading a large configuration has used much more than what is left of it
     return Ok{};
 }

@@ -119,6 +119,9 @@ class Registrar {
     // Announces many names; the calls above for them then cost nothing. Components call prefetch() with all their
     // names.
     void prefetch(std::vector<Spec> specs);
+    // Lets go of the names asked for so far; one that comes again is asked for again. For the end of the start, after
+    // which few more come: with thousands of clusters they are most of the memory.
+    void forget_names() { known_ = {}; }
 
     shm::Segment& segment() { return *segment_; }
 
