@@ -40,7 +40,7 @@ ALL_CXXFLAGS := -std=c++20 $(OPT_$(MODE)) $(FORTIFY) $(WARN) -D_GLIBCXX_ASSERTIO
 ALL_LDFLAGS := $(OPT_$(MODE)) -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # Folders, low to high: each may include itself and those before it (checked by `make layers` against docs/architecture.md).
-PROXY_LAYERS := stats config network tls http access_log upstream handover router connection_manager tcp_proxy listener admin
+PROXY_LAYERS := stats config runtime network tls http access_log upstream handover router connection_manager tcp_proxy listener admin
 LIBS_proxy := -lssl -lcrypto -lnghttp2 -lre2 -lyaml-cpp -lprotobuf -lcares -lspdlog -lfmt
 LIBS_supervisor := -lprotobuf-lite -lsystemd -lspdlog -lfmt -lboost_filesystem -lboost_json
 LIBS_ctl := -lprotobuf-lite -lboost_json -lfmt

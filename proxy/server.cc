@@ -75,6 +75,7 @@ Status Server::initialize() {
     if (!signals) return signals.error();
     signals_ = std::move(*signals);
     clusters_ = upstream::ClusterManager::create(loop_, snapshot_, *registrar_);
+    runtime_->on_change([this] { on_runtime_change(); });
     tls_->give_to(*clusters_);
     tls_->watch(loop_);
     // Last: it takes note of every name.
@@ -136,9 +137,17 @@ Status Server::load() {
     for (const std::string& warning : snapshot_->warnings) SPDLOG_LOGGER_WARN(log_of("config"), "{}", warning);
     stats_.static_unknown_fields.add(snapshot_->unknown_fields);
     runtime_stats_.deprecated_feature_use.add(snapshot_->deprecated_fields);
+    auto owner = RuntimeOwner::create(loop_, snapshot_->runtime, runtime_stats_);
+    if (!owner) return owner.error();
+    runtime_ = std::move(*owner);
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} cluster(s)", snapshot_->clusters.size());
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} listener(s)", snapshot_->listeners.size());
     return Ok{};
+}
+
+// Workers that are not there yet begin with it.
+void Server::on_runtime_change() {
+    for (const auto& worker : workers_) worker->set_runtime(runtime_->table());
 }
 
 Status Server::make_tls() {
@@ -242,9 +251,9 @@ void Server::start_workers() {
     waiting_for_ = options_.concurrency;
     for (uint32_t i = 0; i < options_.concurrency; ++i) {
         workers_.push_back(std::make_unique<Worker>(
-            i,
-            Worker::Setting{loop_, *clusters_, plans_, drain_, segment_->row(generation_slot_, i + 1),
-                            stats_flush_ ? stats_flush_->values_of(i) : nullptr, options_.concurrency, own_address}));
+            i, Worker::Setting{loop_, *clusters_, plans_, drain_, segment_->row(generation_slot_, i + 1),
+                               stats_flush_ ? stats_flush_->values_of(i) : nullptr, options_.concurrency, own_address,
+                               runtime_->table()}));
     }
     for (const auto& worker : workers_) {
         if (!worker->start([this] {
@@ -310,6 +319,7 @@ void Server::on_drain(seconds drain_time, bool immediate) {
     set_phase(Phase::draining, shm::GenerationState::draining);
     if (stats_flush_) stats_flush_->end();
     hide(stats_, runtime_stats_);
+    runtime_->hide();
     tls_->hide();
     clusters_->retire();
     listener_stats_.total_listeners_active.set(0);
@@ -463,6 +473,7 @@ void Server::tick() {
                   snapshot_->deprecated_fields, tls_->days_until_first_expiration(loop_.wall_now()),
                   tls_->seconds_until_first_ocsp_expiration(loop_.wall_now())});
             tls_->show();
+            runtime_->show();
         }
     }
     tick_timer_.arm(loop_.timers(), kTick);

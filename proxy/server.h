@@ -24,6 +24,7 @@
 #include "proxy/listener_plan.h"
 #include "proxy/network/event_loop.h"
 #include "proxy/options.h"
+#include "proxy/runtime_owner.h"
 #include "proxy/server_stats.h"
 #include "proxy/signals.h"
 #include "proxy/ticket_key_owner.h"
@@ -58,6 +59,10 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     std::chrono::seconds uptime_current() const override;
     std::chrono::seconds uptime_all() const override;
     std::vector<std::pair<std::string, std::string>> command_line_options() const override;
+    const std::vector<runtime::Layer>& runtime_layers() const override { return runtime_->layers(); }
+    Status modify_runtime(const std::vector<std::pair<std::string, std::string>>& values) override {
+        return runtime_->modify(values);
+    }
     std::string hot_restart_version() const override;
     void fail_health_check(bool failed) override;
     void drain_listeners(bool graceful, bool inbound_only, bool skip_exit) override;
@@ -80,6 +85,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
 
     // initialize(), in this order.
     Status load();
+    void on_runtime_change();
     Status join_segment();
     Status make_tls();
     void on_chain_changed(const config::DownstreamTlsConfig* changed,
@@ -125,6 +131,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     ServerStats stats_;
     ListenerManagerStats listener_stats_;
     RuntimeStats runtime_stats_;
+    std::unique_ptr<RuntimeOwner> runtime_;
     handover::DrainManager drain_;
     std::unique_ptr<TlsContexts> tls_;
     std::unique_ptr<access_log::AccessLogManager> logs_;

@@ -40,7 +40,14 @@ namespace heirloom::server {
 
 #define HEIRLOOM_RUNTIME_STATS(COUNTER, GAUGE, HISTOGRAM) \
     COUNTER(deprecated_feature_use)                       \
-    GAUGE(deprecated_feature_seen_since_process_start)
+    COUNTER(load_error)                                   \
+    COUNTER(load_success)                                 \
+    COUNTER(override_dir_exists)                          \
+    COUNTER(override_dir_not_exists)                      \
+    GAUGE(admin_overrides_active)                         \
+    GAUGE(deprecated_feature_seen_since_process_start)    \
+    GAUGE(num_keys)                                       \
+    GAUGE(num_layers)
 // clang-format on
 
 struct ServerStats {

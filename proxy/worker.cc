@@ -50,6 +50,8 @@ bool Worker::start(std::function<void()> done) {
 void Worker::run() {
     stats::set_thread_row(setting_.row);
     stats::set_thread_log(setting_.values);
+    runtime_ = setting_.runtime;
+    runtime::set_thread_table(runtime_.get());
     ::pthread_setname_np(::pthread_self(), ("wrk:worker_" + std::to_string(index_)).substr(0, 15).c_str());
     build();
     setting_.main_loop.post(std::move(built_));
@@ -57,6 +59,7 @@ void Worker::run() {
     parts_.clear();
     clusters_.reset();
     empty_ = nullptr;
+    runtime::set_thread_table(nullptr);
 }
 
 void Worker::build() {
@@ -162,6 +165,13 @@ void Worker::stop_polling(bool inbound_only, std::function<void()> done) {
 void Worker::set_tls(size_t listener, size_t chain, std::shared_ptr<const tls::ServerContext> context) {
     post([this, listener, chain, context = std::move(context)]() mutable {
         parts_[listener]->listener->set_tls(chain, std::move(context));
+    });
+}
+
+void Worker::set_runtime(std::shared_ptr<const runtime::Table> table) {
+    post([this, table = std::move(table)] {
+        runtime_ = table;
+        runtime::set_thread_table(runtime_.get());
     });
 }
 

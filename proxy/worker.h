@@ -15,6 +15,7 @@
 #include "proxy/listener/listener.h"
 #include "proxy/listener_plan.h"
 #include "proxy/network/event_loop.h"
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/cluster_manager.h"
 
 namespace heirloom::server {
@@ -30,6 +31,7 @@ class Worker {
         stats::ValueLog* values;  // null: nobody asks for single values
         uint32_t workers;
         std::string own_address;
+        std::shared_ptr<const runtime::Table> runtime;
     };
 
     Worker(uint32_t index, Setting setting);
@@ -42,6 +44,7 @@ class Worker {
     void stop_polling(bool inbound_only, std::function<void()> done);
     // For connections that are accepted from now on; by position in the plans.
     void set_tls(size_t listener, size_t chain, std::shared_ptr<const tls::ServerContext> context);
+    void set_runtime(std::shared_ptr<const runtime::Table> table);
     // The generation drains: idle upstream connections go, HTTP/2 clients hear of it; `empty` is called each time the
     // last connection has ended.
     void drain(std::function<void()> empty);
@@ -79,6 +82,7 @@ class Worker {
     bool stopping_ = false;  // main thread
 
     // The worker's own.
+    std::shared_ptr<const runtime::Table> runtime_;
     std::unique_ptr<upstream::WorkerClusters> clusters_;
     connection_manager::Random random_;
     listener::FdReserve reserve_;

@@ -7,6 +7,7 @@
 
 #include "proxy/access_log/grpc_status.h"
 #include "proxy/http/message_match.h"
+#include "proxy/runtime/table.h"
 
 namespace heirloom::access_log {
 namespace {
@@ -62,7 +63,8 @@ bool Filter::samples(const Record& record) {
         value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
         value ^= value >> 31;
     }
-    return value % config_.denominator < config_.numerator;
+    // An integer of the runtime stands for the numerator.
+    return value % config_.denominator < runtime::integer(config_.key, config_.numerator);
 }
 
 bool Filter::passes(const Record& record) {
@@ -74,11 +76,12 @@ bool Filter::passes(const Record& record) {
         case LogFilter::Kind::any_of:
             return std::any_of(parts_.begin(), parts_.end(), passes);
         case LogFilter::Kind::status_code:
-            return compare(config_.compare, info.response_code, config_.value);
+            return compare(config_.compare, info.response_code, runtime::integer(config_.key, config_.value));
         case LogFilter::Kind::duration: {
             if (!info.end) return false;
             const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(*info.end - info.start).count();
-            return compare(config_.compare, static_cast<uint64_t>(std::max<int64_t>(took, 0)), config_.value);
+            return compare(config_.compare, static_cast<uint64_t>(std::max<int64_t>(took, 0)),
+                           runtime::integer(config_.key, config_.value));
         }
         case LogFilter::Kind::sample:
             return samples(record);

@@ -102,6 +102,14 @@ constexpr Path kPaths[] = {
     {"/ready", false, "print server state, return 200 if LIVE, otherwise return 503", {}, handle_ready},
     {"/reopen_logs", true, "reopen access logs", {}, handle_reopen_logs},
     {"/reset_counters", true, "reset all counters to zero", {}, handle_reset_counters},
+    {"/runtime", false, "print runtime values", {}, handle_runtime},
+    {"/runtime_modify",
+     true,
+     "Adds or modifies runtime values as passed in query parameters. To delete a previously added key, use an empty "
+     "string as the value. Note that deletion only applies to overrides added via this endpoint; values loaded from "
+     "disk can be modified via override but not deleted. E.g. ?key1=value1&key2=value2...",
+     {},
+     handle_runtime_modify},
     {"/server_info", false, "print server version/status information", {}, handle_server_info},
     {"/stats", false, "print server stats", kStats, handle_stats},
     {"/stats/prometheus", false, "print server stats in prometheus format", kPrometheus, handle_stats_prometheus},

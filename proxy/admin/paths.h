@@ -76,6 +76,8 @@ void handle_ready(const Request& request, Answer& answer);
 void handle_recent_lookups(const Request& request, Answer& answer);
 void handle_reopen_logs(const Request& request, Answer& answer);
 void handle_reset_counters(const Request& request, Answer& answer);
+void handle_runtime(const Request& request, Answer& answer);
+void handle_runtime_modify(const Request& request, Answer& answer);
 void handle_server_info(const Request& request, Answer& answer);
 void handle_stats(const Request& request, Answer& answer);
 void handle_stats_prometheus(const Request& request, Answer& answer);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/config/snapshot.h"
+#include "proxy/runtime/layers.h"
 #include "proxy/tls/context.h"
 #include "proxy/upstream/cluster_manager.h"
 #include "shm/segment.h"
@@ -46,6 +47,9 @@ class ServerView {
     virtual void quit() = 0;  // /quitquitquit
     virtual void reset_counters() = 0;
     virtual void flush_stats() = 0;  // tells the stats_sinks
+    virtual const std::vector<runtime::Layer>& runtime_layers() const = 0;
+    // An empty value takes the key's away. Error: no admin layer, or a value is no YAML; then nothing changes.
+    virtual Status modify_runtime(const std::vector<std::pair<std::string, std::string>>& values) = 0;
 };
 
 }  // namespace heirloom::admin

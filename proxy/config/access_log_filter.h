@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/config/matchers.h"
+#include "proxy/config/runtime_key.h"
 
 namespace heirloom::config {
 
@@ -31,6 +32,7 @@ struct LogFilter {
     uint32_t numerator = 0;            // sample
     uint32_t denominator = 100;        // sample
     bool by_request_id = true;         // sample; false: each by chance
+    RuntimeKey key;                    // in place of `value`, or of `numerator`
     HeaderMatch header;                // header: of the request
     std::vector<std::string> flags;    // response_flag: short names; none: any flag
     uint32_t chosen = 0;               // grpc_status: bit of each code; log_type: bit of each LogType

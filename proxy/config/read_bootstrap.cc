@@ -74,6 +74,10 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
         problems.error(Path().field("stats_flush_interval"), "must be more than 0 and less than 300s");
     }
 
+    if (message.has_layered_runtime()) {
+        snapshot.runtime = read_layered_runtime(message.layered_runtime(), snapshot.node.cluster,
+                                                Path().field("layered_runtime"), problems);
+    }
     ReadContext context{.problems = problems, .clusters = {}};
     read_secrets(message, context);
     read_clusters(message, snapshot, context);

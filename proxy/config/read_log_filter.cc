@@ -8,7 +8,6 @@ namespace heirloom::config {
 namespace {
 
 namespace log = envoy::config::accesslog::v3;
-using envoy::type::v3::FractionalPercent;
 
 // Also those that nothing here sets yet: a filter on them alone lets nothing through, as in an Envoy without that part.
 constexpr const char* kFlags[] = {"LH",   "UH",   "UT",   "LR",   "UR", "UF",  "UC", "UO", "NR",  "DI",
@@ -18,6 +17,7 @@ constexpr const char* kFlags[] = {"LH",   "UH",   "UT",   "LR",   "UR", "UF",  "
 void read_comparison(const log::ComparisonFilter& message, const Path& path, LogFilter& filter, Problems& problems) {
     if (!message.has_value()) problems.error(path.field("value"), "required");
     filter.value = message.value().default_value();
+    filter.key = RuntimeKey::of(message.value().runtime_key());
     switch (message.op()) {
         case log::ComparisonFilter::GE:
             filter.compare = LogFilter::Compare::at_least;
@@ -46,19 +46,11 @@ LogFilter read_sample(const log::RuntimeFilter& message, const Path& path, Probl
     LogFilter filter;
     filter.kind = LogFilter::Kind::sample;
     require_text(message.runtime_key(), path.field("runtime_key"), problems);
-    filter.numerator = message.percent_sampled().numerator();
+    const FractionalPercent percent = read_fractional_percent(message.percent_sampled());
+    filter.key = RuntimeKey::of(message.runtime_key());
+    filter.numerator = percent.numerator;
+    filter.denominator = percent.denominator;
     filter.by_request_id = !message.use_independent_randomness();
-    switch (message.percent_sampled().denominator()) {
-        case FractionalPercent::TEN_THOUSAND:
-            filter.denominator = 10000;
-            break;
-        case FractionalPercent::MILLION:
-            filter.denominator = 1000000;
-            break;
-        default:
-            filter.denominator = 100;
-            break;
-    }
     return filter;
 }
 

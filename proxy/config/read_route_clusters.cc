@@ -61,7 +61,10 @@ void read_route_clusters(const RouteAction& message, const Path& path, bool vali
             for (int i = 0; i < clusters.size(); ++i) {
                 action.weighted_clusters.push_back(
                     read_weighted(clusters[i], at.item("clusters", static_cast<size_t>(i)), validate, context));
-                sum += action.weighted_clusters.back().weight;
+                WeightedCluster& cluster = action.weighted_clusters.back();
+                sum += cluster.weight;
+                const std::string& prefix = message.weighted_clusters().runtime_key_prefix();
+                if (!prefix.empty()) cluster.weight_key = RuntimeKey::of(prefix + "." + cluster.name);
             }
             if (!clusters.empty() && sum == 0) {
                 problems.error(at, "Sum of weights in the weighted_cluster must be greater than 0.");

@@ -14,7 +14,10 @@ void check_separated_prefix(const std::string& value, const Path& path, Problems
 }
 
 std::shared_ptr<const RouteConditions> read_conditions(const Message& message, const Path& path, Problems& problems) {
-    if (message.headers().empty() && message.query_parameters().empty() && !message.has_grpc()) return nullptr;
+    if (message.headers().empty() && message.query_parameters().empty() && !message.has_grpc() &&
+        !message.has_runtime_fraction()) {
+        return nullptr;
+    }
     auto conditions = std::make_shared<RouteConditions>();
     for (int i = 0; i < message.headers_size(); ++i) {
         conditions->headers.push_back(
@@ -25,6 +28,10 @@ std::shared_ptr<const RouteConditions> read_conditions(const Message& message, c
                                                      path.item("query_parameters", static_cast<size_t>(i)), problems));
     }
     conditions->grpc = message.has_grpc();
+    if (message.has_runtime_fraction()) {
+        conditions->fraction =
+            read_runtime_fraction(message.runtime_fraction(), path.field("runtime_fraction"), problems);
+    }
     return conditions;
 }
 

@@ -25,6 +25,7 @@ class HeaderValueOption;
 class Http1ProtocolOptions;
 class Http2ProtocolOptions;
 class HttpProtocolOptions;
+class RuntimeFractionalPercent;
 class SocketAddress;
 class SubstitutionFormatString;
 class TransportSocket;
@@ -35,7 +36,8 @@ class AccessLogFilter;
 }  // namespace envoy::config::accesslog::v3
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
-}
+class LayeredRuntime;
+}  // namespace envoy::config::bootstrap::v3
 namespace envoy::config::cluster::v3 {
 class Cluster;
 class OutlierDetection;
@@ -57,6 +59,9 @@ class RegexMatchAndSubstitute;
 class RegexMatcher;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
+namespace envoy::type::v3 {
+class FractionalPercent;
+}
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
 }
@@ -246,6 +251,14 @@ std::shared_ptr<const StatsConfig> read_stats_config(const envoy::config::bootst
 // --- read_outlier_detection.cc
 std::shared_ptr<const OutlierDetectionConfig> read_outlier_detection(
     const envoy::config::cluster::v3::OutlierDetection& message, const Path& path, Problems& problems);
+
+// --- read_runtime.cc
+FractionalPercent read_fractional_percent(const envoy::type::v3::FractionalPercent& message);
+RuntimeFraction read_runtime_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& message,
+                                      const Path& path, Problems& problems);
+std::shared_ptr<const RuntimeConfig> read_layered_runtime(const envoy::config::bootstrap::v3::LayeredRuntime& message,
+                                                          const std::string& service_cluster, const Path& path,
+                                                          Problems& problems);
 
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(

@@ -12,6 +12,7 @@
 
 #include "proxy/config/matchers.h"
 #include "proxy/config/retry_config.h"
+#include "proxy/config/runtime_key.h"
 
 namespace heirloom::config {
 
@@ -23,7 +24,8 @@ struct HashPolicyConfig;  // load_balancing_config.h
 struct RouteConditions {
     std::vector<HeaderMatch> headers;
     std::vector<QueryMatch> query;
-    bool grpc = false;  // content-type application/grpc, or application/grpc+...
+    bool grpc = false;                        // content-type application/grpc, or application/grpc+...
+    std::optional<RuntimeFraction> fraction;  // of the requests
 };
 
 struct RouteMatch {
@@ -87,6 +89,7 @@ struct WeightedCluster {
     std::string name;            // "": as the request's field `cluster_header` says
     std::string cluster_header;  // lower case
     uint32_t weight = 0;
+    RuntimeKey weight_key;                    // of runtime_key_prefix
     std::optional<std::string> host_rewrite;  // before all that the route rewrites
     HeaderMutations mutations;
 };

@@ -23,6 +23,7 @@ struct EndpointCheckConfig;     // health_config.h
 struct HealthCheckConfig;       // health_config.h
 struct OutlierDetectionConfig;  // health_config.h
 struct LoadBalancingConfig;     // load_balancing_config.h
+struct RuntimeConfig;           // runtime_config.h
 struct StatsConfig;             // stats_config.h
 
 // --- HTTP/2, either side. Defaults are Envoy's.
@@ -250,7 +251,8 @@ struct Snapshot {
         std::vector<std::pair<std::string, std::string>> secrets;
         std::chrono::system_clock::time_point loaded;
     } dump;
-    uint64_t hash = 0;  // of the text, for the reload report
+    uint64_t hash = 0;                             // of the text, for the reload report
+    std::shared_ptr<const RuntimeConfig> runtime;  // null: none
 
     const ClusterConfig* find_cluster(std::string_view name) const;
 };

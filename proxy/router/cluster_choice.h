@@ -11,7 +11,8 @@
 
 namespace heirloom::router {
 
-// Index of one of `clusters` (not empty, the sum of weights is positive).
+// Index of one of `clusters` (not empty, the sum of weights is positive). Runtime values replace weights; where they
+// leave none, the first.
 uint32_t choose_weighted(const std::vector<config::WeightedCluster>& clusters, uint64_t random);
 
 // The name that the request's field `cluster_header` gives; "" when it has none.

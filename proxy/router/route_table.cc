@@ -7,6 +7,7 @@
 #include <array>
 
 #include "proxy/http/message_match.h"
+#include "proxy/runtime/table.h"
 
 namespace heirloom::router {
 
@@ -58,21 +59,22 @@ bool wants_https(const config::VirtualHostConfig& host, const http::HeaderMap& h
     return host.require_tls == config::VirtualHostConfig::RequireTls::all || !internal;
 }
 
-bool holds(const config::RouteConditions& conditions, const http::HeaderMap& headers) {
+bool holds(const config::RouteConditions& conditions, const http::HeaderMap& headers, uint64_t random) {
     const auto header_fits = [&](const config::HeaderMatch& match) { return http::matches(match, headers); };
     const auto query_fits = [path = headers.get(http::HeaderId::path)](const config::QueryMatch& match) {
         return http::matches(match, path);
     };
-    return (!conditions.grpc || http::is_grpc(headers)) &&
+    return (!conditions.fraction || runtime::includes(*conditions.fraction, random)) &&
+           (!conditions.grpc || http::is_grpc(headers)) &&
            std::all_of(conditions.headers.begin(), conditions.headers.end(), header_fits) &&
            std::all_of(conditions.query.begin(), conditions.query.end(), query_fits);
 }
 
 }  // namespace
 
-bool matches(const config::RouteMatch& match, const http::HeaderMap& headers) {
+bool matches(const config::RouteMatch& match, const http::HeaderMap& headers, uint64_t random) {
     return matches_path(match, headers.get(http::HeaderId::path)) &&
-           (!match.conditions || holds(*match.conditions, headers));
+           (!match.conditions || holds(*match.conditions, headers, random));
 }
 
 std::shared_ptr<const RouteTable> RouteTable::compile(
@@ -139,16 +141,16 @@ const RouteTable::Host* RouteTable::find_host(std::string_view authority) const 
     return any_;
 }
 
-uint32_t RouteTable::find_route(const Host& host, const http::HeaderMap& headers) {
+uint32_t RouteTable::find_route(const Host& host, const http::HeaderMap& headers, uint64_t random) {
     const std::vector<config::RouteConfig>& routes = host.config->routes;
-    const auto fits = [&](uint32_t number) { return matches(routes[number].match, headers); };
+    const auto fits = [&](uint32_t number) { return matches(routes[number].match, headers, random); };
     if (host.index) return host.index->first(headers.get(http::HeaderId::path), fits);
     uint32_t number = 0;
     while (number < routes.size() && !fits(number)) ++number;
     return number;
 }
 
-RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
+RouteMatched RouteTable::find(const http::HeaderMap& headers, uint64_t random) const {
     RouteMatched result;
     const Host* const host = find_host(headers.get(http::HeaderId::authority));
     if (!host) return result;
@@ -159,7 +161,7 @@ RouteMatched RouteTable::find(const http::HeaderMap& headers) const {
         result.to_https = true;
         return result;
     }
-    const uint32_t number = find_route(*host, headers);
+    const uint32_t number = find_route(*host, headers, random);
     result.index += number;
     if (number < host->config->routes.size()) result.route = &host->config->routes[number];
     return result;

@@ -25,8 +25,8 @@ struct RouteMatched {
     bool to_https = false;                                    // the virtual host wants TLS; no route was looked for
 };
 
-// Does `match` take the request? One without `:path` is a CONNECT.
-bool matches(const config::RouteMatch& match, const http::HeaderMap& headers);
+// Does `match` take the request? One without `:path` is a CONNECT. `random`: what a runtime fraction goes by.
+bool matches(const config::RouteMatch& match, const http::HeaderMap& headers, uint64_t random = 0);
 
 class RouteTable {
   public:
@@ -36,8 +36,9 @@ class RouteTable {
     // Routes of all virtual hosts: what `index` counts.
     uint32_t route_count() const { return route_count_; }
 
-    // The result lives as long as the table. `:authority` may be empty, in any case, with a port.
-    RouteMatched find(const http::HeaderMap& headers) const;
+    // The result lives as long as the table. `:authority` may be empty, in any case, with a port. `random`: one number
+    // for all runtime fractions of a request, so that two routes with 10 and 20 % share the first 10.
+    RouteMatched find(const http::HeaderMap& headers, uint64_t random = 0) const;
 
   private:
     explicit RouteTable(std::shared_ptr<const config::HttpConnectionManagerConfig> config);
@@ -49,7 +50,7 @@ class RouteTable {
     };
     const Host* find_host(std::string_view authority) const;
     // Its number among the host's routes; their number when there is none.
-    static uint32_t find_route(const Host& host, const http::HeaderMap& headers);
+    static uint32_t find_route(const Host& host, const http::HeaderMap& headers, uint64_t random);
 
     struct Hash {
         using is_transparent = void;

@@ -51,7 +51,7 @@ RouterFilter::~RouterFilter() = default;
 
 void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream) {
     headers_ = &headers;
-    const RouteMatched matched = context_.table->find(headers);
+    const RouteMatched matched = context_.table->find(headers, context_.random.next());
     http::StreamInfo& info = stream_.info();
     virtual_host_ = matched.virtual_host;
     if (virtual_host_) info.virtual_host = virtual_host_->name;

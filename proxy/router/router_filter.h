@@ -54,7 +54,7 @@ struct RouterContext {
     std::vector<upstream::WorkerCluster*> cluster_of_route{};  // found at first use; clusters stay
     std::minstd_rand wait_random{std::random_device{}()};      // spreads retries
     RouteMutators mutators{};
-    upstream::FastRandom random = upstream::FastRandom::seeded();  // of weighted clusters
+    upstream::FastRandom random = upstream::FastRandom::seeded();  // of runtime fractions, weighted clusters
 };
 
 class RouterFilter final : public http::StreamHandler,

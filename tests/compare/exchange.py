@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is sent, and what is seen of it: by the client, and by the upstream. Both as plain values that can be compared."""
 import errno
+import json
 import re
 import select
 import time
@@ -173,15 +174,18 @@ class Exchange2:
 
 
 class Ask:
-    """A path of the admin interface."""
+    """A path of the admin interface. json: only what it says counts, not how it is laid out."""
 
-    def __init__(self, path, method='GET', body=True):
-        self.name, self.path, self.method, self.body = f'{method} {path}', path, method, body
+    def __init__(self, path, method='GET', body=True, json=False):
+        self.name, self.path, self.method, self.body, self.json = f'{method} {path}', path, method, body, json
         self.port = None
 
     def play(self, subject):
         seen, response = Seen(), subject.admin(self.path, self.method)
-        seen.answers = [[str(response.status), *field_lines(response.header_list), '', *(response.body.decode().splitlines() if self.body else [])]]
+        text = response.body.decode()
+        if self.json:
+            text = json.dumps(json.loads(text), sort_keys=True, indent=1)
+        seen.answers = [[str(response.status), *field_lines(response.header_list), '', *(text.splitlines() if self.body else [])]]
         return seen
 
 

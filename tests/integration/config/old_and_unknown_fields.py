@@ -5,7 +5,7 @@ from harness import *
 old = config(cluster('up', 1))
 old['static_resources']['clusters'][0]['max_requests_per_connection'] = 5
 old['static_resources']['clusters'][0]['dns_refresh_rate'] = '5s'
-old['layered_runtime'] = {}
+old['dynamic_resources'] = {}
 proxy = Proxy(old, '--allow-unknown-static-fields')
 proxy.wait_stat('runtime.deprecated_feature_seen_since_process_start', 2)
 expect(proxy.stat('runtime.deprecated_feature_use'), 2)

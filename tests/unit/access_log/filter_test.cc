@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/access_log/filter.h"
 
+#include "proxy/runtime/table.h"
 #include "tests/unit/access_log/fixture.h"
 
 namespace heirloom::access_log {
@@ -53,6 +54,27 @@ TEST_CASE_FIXTURE(FilterFixture, "status and duration") {
     took.value = 0;
     info.end.reset();
     CHECK_FALSE(passes(took));
+}
+
+TEST_CASE_FIXTURE(FilterFixture, "a runtime value takes the place of the configured one") {
+    LogFilter at_least_500 = status(LogFilter::Compare::at_least, 500);
+    at_least_500.key = config::RuntimeKey::of("filter_test.low");
+    LogFilter none = sample(0, 10000);
+    none.key = config::RuntimeKey::of("filter_test.sample");
+    request.add_copy(http::HeaderId::x_request_id, "0000001e-ffff-4fff-bfff-ffffffffffff");  // 30
+    CHECK_FALSE(passes(at_least_500));
+    CHECK_FALSE(passes(none));
+    const runtime::Table table({{"filter_test.low", config::parse_runtime_value("200")},
+                                {"filter_test.sample", config::parse_runtime_value("31")}});
+    runtime::set_thread_table(&table);
+    CHECK(passes(at_least_500));
+    CHECK(passes(none));
+    request.set(http::HeaderId::x_request_id, "0000001f-ffff-4fff-bfff-ffffffffffff");  // 31 of 10000
+    CHECK_FALSE(passes(none));
+    const runtime::Table words({{"filter_test.low", config::parse_runtime_value("low")}});
+    runtime::set_thread_table(&words);
+    CHECK_FALSE(passes(at_least_500));
+    runtime::set_thread_table(nullptr);
 }
 
 TEST_CASE_FIXTURE(FilterFixture, "all and any") {

@@ -18,6 +18,7 @@ struct FakeServer : ServerView {
     std::vector<ListenerStatus> bound;
     std::vector<upstream::ClusterStatus> running;
     std::vector<std::shared_ptr<const tls::Context>> contexts;
+    std::vector<runtime::Layer> layers;
     std::string orders;  // what was asked for, in order
 
     ServerState state() const override { return now; }
@@ -34,6 +35,12 @@ struct FakeServer : ServerView {
         return {{"concurrency", "2"}, {"log_level", "\"info\""}, {"disabled_extensions", "[]"}};
     }
     std::string hot_restart_version() const override { return "1.1"; }
+    const std::vector<runtime::Layer>& runtime_layers() const override { return layers; }
+    Status modify_runtime(const std::vector<std::pair<std::string, std::string>>& values) override {
+        if (layers.empty()) return Error{"No admin layer specified"};
+        for (const auto& [key, value] : values) orders += key + "=" + value + " ";
+        return Ok{};
+    }
     void fail_health_check(bool failed) override {
         now = failed ? ServerState::draining : ServerState::live;
         orders += failed ? "fail " : "ok ";

@@ -105,4 +105,24 @@ TEST_CASE_FIXTURE(AdminFixture, "generations: the table and who polls what") {
         has(json, "\"name\": \"tcp:127.0.0.1:80\",\n   \"epoch_of_shard\": [\n    6,\n    7,\n    7,\n    7\n   ]\n"));
 }
 
+TEST_CASE_FIXTURE(AdminFixture, "runtime values by layer, and the one that counts") {
+    CHECK(ask("/runtime") == "{\n \"entries\": {},\n \"layers\": []\n}\n");
+    CHECK(post("/runtime_modify?a=1") == "No admin layer specified");
+    CHECK(last.status == 503);
+    server.layers = {{"base", {{"b", config::parse_runtime_value("1")}, {"a", config::parse_runtime_value("x")}}},
+                     {"admin", {{"b", config::parse_runtime_value("2")}}}};
+    CHECK(ask("/runtime") ==
+          "{\n \"entries\": {\n  \"a\": {\n   \"layer_values\": [\n    \"x\",\n    \"\"\n   ],\n   \"final_value\": "
+          "\"x\"\n  },\n  \"b\": {\n   \"layer_values\": [\n    \"1\",\n    \"2\"\n   ],\n   \"final_value\": \"2\"\n  "
+          "}\n },\n \"layers\": [\n  \"base\",\n  \"admin\"\n ]\n}\n");
+    CHECK(has(last.headers, "content-type: application/json\n"));
+    CHECK(post("/runtime_modify") ==
+          "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n       or send the parameters as form "
+          "values\nuse an empty value to remove a previously added override");
+    CHECK(last.status == 400);
+    CHECK(post("/runtime_modify?a=1&b=&c=%7Bnumerator:%201%7D") == "OK\n");
+    CHECK(post_form("/runtime_modify", "d=5") == "OK\n");
+    CHECK(server.orders == "a=1 b= c={numerator: 1} d=5 ");
+}
+
 }  // namespace heirloom::admin

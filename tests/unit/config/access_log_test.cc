@@ -65,10 +65,13 @@ TEST_CASE("filters of access logs") {
     CHECK(filter.parts[0].kind == Kind::status_code);
     CHECK(filter.parts[0].compare == LogFilter::Compare::at_least);
     CHECK(filter.parts[0].value == 500);
+    CHECK(filter.parts[0].key == RuntimeKey::of("low"));
     CHECK(filter.parts[1].kind == Kind::all_of);
     CHECK(filter.parts[1].parts.at(0).kind == Kind::duration);
     CHECK(filter.parts[1].parts.at(0).compare == LogFilter::Compare::at_most);
+    CHECK_FALSE(filter.parts[1].parts.at(0).key);
     CHECK(filter.parts[1].parts.at(1).kind == Kind::sample);
+    CHECK(filter.parts[1].parts.at(1).key == RuntimeKey::of("k"));
     CHECK(filter.parts[1].parts.at(1).numerator == 3);
     CHECK(filter.parts[1].parts.at(1).denominator == 1000000);
     CHECK(filter.parts[1].parts.at(1).by_request_id);

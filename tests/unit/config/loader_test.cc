@@ -9,6 +9,7 @@
 
 #include "proxy/config/access_log_format.h"
 #include "proxy/config/bootstrap_loader.h"
+#include "proxy/config/runtime_config.h"
 #include "shm/unique_fd.h"
 
 using namespace heirloom;
@@ -75,6 +76,8 @@ TEST_CASE("all fields reach the snapshot: listener and connection manager") {
     REQUIRE(snapshot->admin);
     CHECK(snapshot->admin->address.to_string() == "/run/orchard/admin.sock");
     CHECK(snapshot->admin->unix_mode == 0660);
+    REQUIRE(snapshot->runtime);
+    CHECK(snapshot->runtime->layers.size() == 3);
     CHECK(snapshot->admin->access_logs.at(0).path == "/dev/null");
     REQUIRE(snapshot->listeners.size() == 1);
     const ListenerConfig& listener = snapshot->listeners[0];
@@ -276,7 +279,7 @@ TEST_CASE("the dump is protobuf JSON with the names of the file") {
 
 TEST_CASE("unknown fields may be allowed, unknown types not") {
     LoadRequest request;
-    request.inline_yaml = "{layered_runtime: {layers: []}, static_resources: {clusters: [{name: a, hats: 3}]}}";
+    request.inline_yaml = "{dynamic_resources: {hats: []}, static_resources: {clusters: [{name: a, hats: 3}]}}";
     request.allow_unknown_static_fields = true;
     const auto snapshot = load_bootstrap(request);
     REQUIRE(snapshot.ok());

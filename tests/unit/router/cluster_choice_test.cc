@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "proxy/runtime/table.h"
+
 namespace heirloom::router {
 
 namespace {
@@ -26,6 +28,27 @@ TEST_CASE("each gets its share of the numbers, and one of weight 0 none") {
     const auto heavy = weights({UINT32_MAX - 1, 1});
     CHECK(choose_weighted(heavy, UINT32_MAX - 2) == 0);
     CHECK(choose_weighted(heavy, UINT32_MAX - 1) == 1);
+}
+
+TEST_CASE("runtime values replace weights") {
+    auto clusters = weights({1, 1, 2});
+    clusters[0].weight_key = config::RuntimeKey::of("choice_test.split.a");
+    clusters[1].weight_key = config::RuntimeKey::of("choice_test.split.b");
+    const auto hits = [&] {
+        std::array<int, 3> counted{};
+        for (uint64_t number = 0; number < 100; ++number) ++counted[choose_weighted(clusters, number)];
+        return counted;
+    };
+    CHECK(hits() == std::array<int, 3>{25, 25, 50});
+    const runtime::Table table({{"choice_test.split.a", config::parse_runtime_value("0")},
+                                {"choice_test.split.b", config::parse_runtime_value("8")}});
+    runtime::set_thread_table(&table);
+    CHECK(hits() == std::array<int, 3>{0, 80, 20});
+    clusters.pop_back();
+    CHECK(choose_weighted(clusters, 7) == 1);
+    clusters.pop_back();
+    CHECK(choose_weighted(clusters, 7) == 0);  // no weight is left
+    runtime::set_thread_table(nullptr);
 }
 
 TEST_CASE("a cluster by the request's field") {

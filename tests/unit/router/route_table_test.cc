@@ -4,7 +4,11 @@
 #include <doctest/doctest.h>
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+
+#include "proxy/runtime/table.h"
 
 namespace heirloom::router {
 
@@ -235,6 +239,36 @@ TEST_CASE("each route has an index of its own over all hosts") {
     CHECK(table->route_count() == 3);
     CHECK(table->find(request("a", "/2")).index == 1);
     CHECK(table->find(request("b", "/1")).index == 2);
+}
+
+TEST_CASE("a route takes its fraction of the requests, by one number for all routes") {
+    const auto fraction = [](std::string name, uint32_t numerator, const char* key) {
+        auto conditions = std::make_shared<config::RouteConditions>();
+        conditions->fraction = {{numerator, 100}, config::RuntimeKey::of(key)};
+        RouteMatch match{RouteMatch::Kind::prefix, std::move(name), true};
+        match.conditions = conditions;
+        return match;
+    };
+    const auto table = table_of(
+        {host("x", {"*"},
+              {fraction("/", 10, "table_test.ten"), fraction("/a", 30, ""), {RouteMatch::Kind::prefix, "/b", true}})});
+    const auto counts = [&](std::string_view path) {
+        std::array<int, 4> found{};
+        for (uint64_t random = 0; random < 100; ++random) {
+            ++found[std::min<uint32_t>(table->find(request("x", path), random).index, 3)];
+        }
+        return found;
+    };
+    CHECK(counts("/a") == std::array<int, 4>{10, 20, 0, 70});
+    CHECK(counts("/b") == std::array<int, 4>{10, 0, 90, 0});
+    const runtime::Table percent({{"table_test.ten", config::parse_runtime_value("50")}});
+    runtime::set_thread_table(&percent);
+    CHECK(counts("/b") == std::array<int, 4>{50, 0, 50, 0});
+    const runtime::Table all(
+        {{"table_test.ten", config::parse_runtime_value("{numerator: 1000000, denominator: MILLION}")}});
+    runtime::set_thread_table(&all);
+    CHECK(counts("/b") == std::array<int, 4>{100, 0, 0, 0});
+    runtime::set_thread_table(nullptr);
 }
 
 }  // namespace heirloom::router
