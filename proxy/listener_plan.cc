@@ -64,6 +64,9 @@ Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& sn
     for (const config::ListenerConfig& listener : snapshot.listeners) {
         ListenerPlan plan;
         plan.config = &listener;
+        Result<LogFiles> files = open_logs(logs, listener.access_logs);
+        if (!files) return files.error();
+        plan.log_files = std::move(*files);
         const std::string name = listener::stat_name(listener);
         plan.stats = listener::make_listener_stats(registrar, name);
         plan.filter_stats = listener::make_listener_filter_stats(registrar, listener);

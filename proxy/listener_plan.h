@@ -35,6 +35,7 @@ struct ListenerPlan {
     const config::ListenerConfig* config = nullptr;               // lives in the snapshot
     std::vector<ChainPlan> chains;                                // the default filter chain comes last
     std::shared_ptr<const listener::FilterChainMatcher> matcher;  // null: there is nothing to choose
+    LogFiles log_files;
     listener::ListenerStats stats;
     listener::ListenerFilterStats filter_stats;
     handover::ListeningSocket socket;  // filled in when bound

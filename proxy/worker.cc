@@ -20,6 +20,7 @@ struct Worker::Chain {
 
 // One listener on this worker.
 struct Worker::Part {
+    std::unique_ptr<access_log::Logger> log;  // null: none
     std::vector<std::unique_ptr<Chain>> chains;
     std::unique_ptr<listener::Listener> listener;
     bool inbound = false;
@@ -70,6 +71,8 @@ void Worker::build() {
 std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
     auto part = std::make_unique<Part>();
     part->inbound = plan.inbound();
+    if (!plan.log_files.empty())
+        part->log = std::make_unique<access_log::Logger>(loop_, plan.config->access_logs, plan.log_files);
     const std::vector<int> all = plan.socket.fds();
     const listener::ShardChoice choice = listener::choose_shards(all.size(), index_, setting_.workers);
     listener::Listener::Setting setting{
@@ -81,10 +84,11 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
         .matcher = plan.matcher,
         .address = plan.socket.bound,
         .filters = listener::ListenerFilters::wanted(*plan.config) ? plan.config : nullptr,
-        .filter_stats = plan.filter_stats};
+        .filter_stats = plan.filter_stats,
+        .log = part->log.get()};
     for (const size_t shard : choice.shards) setting.shards.push_back(all[shard]);
     for (const ChainPlan& chain : plan.chains) {
-        part->chains.push_back(make_chain(plan, chain));
+        part->chains.push_back(make_chain(plan, chain, part->log.get()));
         setting.chains.push_back({.acceptor = *part->chains.back()->connections,
                                   .secured = chain.config->tls != nullptr,
                                   .tls = chain.tls,
@@ -95,20 +99,22 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
     return part;
 }
 
-std::unique_ptr<Worker::Chain> Worker::make_chain(const ListenerPlan& plan, const ChainPlan& chain) {
+std::unique_ptr<Worker::Chain> Worker::make_chain(const ListenerPlan& plan, const ChainPlan& chain,
+                                                  access_log::Logger* listener_log) {
     auto made = std::make_unique<Chain>();
     const auto& logs = chain.config->http ? chain.config->http->access_logs : chain.config->tcp->access_logs;
     made->log = std::make_unique<access_log::Logger>(loop_, logs, chain.log_files);
     if (chain.config->http) {
-        serve_http(*made, plan, chain);
+        serve_http(*made, plan, chain, listener_log);
     } else {
-        serve_tcp(*made, plan, chain);
+        serve_tcp(*made, plan, chain, listener_log);
     }
     made->connections->on_change([this](int change) { on_connection_change(change); });
     return made;
 }
 
-void Worker::serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& chain) {
+void Worker::serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& chain,
+                        access_log::Logger* listener_log) {
     const config::ListenerConfig& config = *plan.config;
     const auto& http = chain.config->http;
     made.router = router::make_router(http, chain.routes, chain.router_stats, *clusters_);
@@ -123,10 +129,12 @@ void Worker::serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& 
         .own_address = setting_.own_address,
         .listen_address = plan.socket.bound,
         .buffer_limit_bytes = config.per_connection_buffer_limit_bytes,
-        .filter_chain_name = chain.config->name});
+        .filter_chain_name = chain.config->name,
+        .listener_log = listener_log});
 }
 
-void Worker::serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& chain) {
+void Worker::serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& chain,
+                       access_log::Logger* listener_log) {
     made.connections = std::make_unique<tcp_proxy::ConnectionSet>(
         tcp_proxy::TcpProxySetting{.loop = loop_,
                                    .tcp = chain.config->tcp,
@@ -136,7 +144,8 @@ void Worker::serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& c
                                    .random = random_,
                                    .listen_address = plan.socket.bound,
                                    .buffer_limit_bytes = plan.config->per_connection_buffer_limit_bytes,
-                                   .filter_chain_name = chain.config->name});
+                                   .filter_chain_name = chain.config->name,
+                                   .listener_log = listener_log});
 }
 
 void Worker::on_connection_change(int change) {

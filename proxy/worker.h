@@ -67,9 +67,10 @@ class Worker {
     void run();
     void build();
     std::unique_ptr<Part> make_part(const ListenerPlan& plan);
-    std::unique_ptr<Chain> make_chain(const ListenerPlan& plan, const ChainPlan& chain);
-    void serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& chain);
-    void serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& chain);
+    std::unique_ptr<Chain> make_chain(const ListenerPlan& plan, const ChainPlan& chain,
+                                      access_log::Logger* listener_log);
+    void serve_http(Chain& made, const ListenerPlan& plan, const ChainPlan& chain, access_log::Logger* listener_log);
+    void serve_tcp(Chain& made, const ListenerPlan& plan, const ChainPlan& chain, access_log::Logger* listener_log);
     void on_connection_change(int change);
     void post(std::function<void()> task) { loop_.post(std::move(task)); }
 

@@ -9,7 +9,9 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/config/snapshot.h"
@@ -26,6 +28,8 @@ struct Record {
     const http::HeaderMap& request;
     const http::HeaderMap* response;  // null: nothing was sent
     const http::HeaderMap* trailers;
+    std::optional<config::LogType> type{};  // none: the end of what `info` tells of
+    std::string_view local_reply_body{};    // of an answer that is being made here
 };
 
 class File;

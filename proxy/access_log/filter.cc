@@ -40,6 +40,7 @@ bool compare(LogFilter::Compare how, uint64_t value, uint64_t with) {
 }  // namespace
 
 config::LogType type_of(const Record& record) {
+    if (record.type) return *record.type;
     return record.info.protocol ? config::LogType::downstream_end : config::LogType::tcp_connection_end;
 }
 
@@ -78,8 +79,8 @@ bool Filter::passes(const Record& record) {
         case LogFilter::Kind::status_code:
             return compare(config_.compare, info.response_code, runtime::integer(config_.key, config_.value));
         case LogFilter::Kind::duration: {
-            if (!info.end) return false;
-            const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(*info.end - info.start).count();
+            const auto end = info.end.value_or(std::chrono::steady_clock::now());
+            const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(end - info.start).count();
             return compare(config_.compare, static_cast<uint64_t>(std::max<int64_t>(took, 0)),
                            runtime::integer(config_.key, config_.value));
         }

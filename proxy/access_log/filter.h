@@ -24,7 +24,7 @@ class Filter {
     uint64_t random_ = 0;  // state of a SplitMix64
 };
 
-// Who wrote it: a plain TCP connection or a request.
+// What it is a record of; where it does not say: the end of a plain TCP connection or of a request.
 config::LogType type_of(const Record& record);
 
 }  // namespace heirloom::access_log

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/access_log/append.h"
+#include "proxy/access_log/filter.h"
 #include "proxy/access_log/grpc_status.h"
 #include "proxy/access_log/tls_values.h"
 
@@ -182,6 +183,9 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
     switch (operation.op) {
         case LogOperator::literal:  // the text after the last value
             break;
+        case LogOperator::local_reply_body:  // empty, and there all the same, in a log
+            out.append(record.local_reply_body);
+            return true;
         case LogOperator::hostname:
         case LogOperator::environment:
             return append_text(out, operation.text);
@@ -278,7 +282,7 @@ bool append_value(std::string& out, const Operation& operation, std::vector<Time
         case LogOperator::stream_id:
             return append_text(out, record.request.get(http::HeaderId::x_request_id));
         case LogOperator::access_log_type:
-            return append_text(out, info.protocol ? "DownstreamEnd" : "TcpConnectionEnd");
+            return append_text(out, config::name_of(type_of(record)));
         case LogOperator::filter_chain_name:
             return append_text(out, info.filter_chain_name);
         case LogOperator::requested_server_name: {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/config/matchers.h"
@@ -39,7 +40,32 @@ struct LogFilter {
     bool exclude = false;              // the same two: those that are not chosen
 };
 
-// As in Envoy's API.
-enum class LogType : uint8_t { not_set = 0, tcp_connection_end = 3, downstream_end = 6 };
+// As in Envoy's API. X(identifier, number, "Name").
+#define HEIRLOOM_LOG_TYPES(X)                            \
+    X(not_set, 0, "NotSet")                              \
+    X(tcp_upstream_connected, 1, "TcpUpstreamConnected") \
+    X(tcp_periodic, 2, "TcpPeriodic")                    \
+    X(tcp_connection_end, 3, "TcpConnectionEnd")         \
+    X(downstream_start, 4, "DownstreamStart")            \
+    X(downstream_periodic, 5, "DownstreamPeriodic")      \
+    X(downstream_end, 6, "DownstreamEnd")                \
+    X(tunnel_established, 10, "DownstreamTunnelSuccessfullyEstablished")
+
+enum class LogType : uint8_t {
+#define X(identifier, number, name) identifier = number,
+    HEIRLOOM_LOG_TYPES(X)
+#undef X
+};
+
+constexpr std::string_view name_of(LogType type) {
+    switch (type) {
+#define X(identifier, number, name) \
+    case LogType::identifier:       \
+        return name;
+        HEIRLOOM_LOG_TYPES(X)
+#undef X
+    }
+    return {};
+}
 
 }  // namespace heirloom::config

@@ -101,6 +101,7 @@ extern const char* const kDefaultAccessLogFormat;
     X(upstream_transport_failure_reason, "UPSTREAM_TRANSPORT_FAILURE_REASON", none, text)                         \
     X(grpc_status, "GRPC_STATUS", one, text)                                                                      \
     X(grpc_status_number, "GRPC_STATUS_NUMBER", none, number)                                                     \
+    X(local_reply_body, "LOCAL_REPLY_BODY", none, text)                                                           \
     X(hostname, "HOSTNAME", none, text)                                                                           \
     X(environment, "ENVIRONMENT", argument, text)                                                                 \
     X(req, "REQ", header, text)                                                                                   \

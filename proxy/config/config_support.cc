@@ -48,7 +48,11 @@ around it.
 for these alone, and `TCP` means the same there. A `tcp_cluster_name` needs the node's `id` and `cluster`.
 
 A malformed HTTP/2 message ends its stream and never the connection, as Envoy does with
-`override_stream_error_on_invalid_http_message: true`; `false` is refused.
+`override_stream_error_on_invalid_http_message: true`; `false` is refused. `stream_error_on_invalid_http_message` and the field
+of `http_protocol_options` decide whether an HTTP/1 connection stays open after an answer of 400 to a request that was whole.
+
+`request_id_extension` takes the default one; as nothing is traced yet, no trace reason is packed into a request id, whatever
+`pack_trace_reason` says.
 
 A file that `path_config_source` names is a map with `resources`, a list of Secrets, each with its `@type`
 (`type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret`) and the fields of

@@ -90,6 +90,7 @@ void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& message, co
                 Problems& problems) {
     config.http1_trailers = message.enable_trailers();
     config.http1_proper_case_names = read_proper_case(message, path, problems);
+    config.http1_preserve_case = read_preserve_case(message, path, problems);
 }
 
 void read_protocol(const HttpProtocolOptions& message, const Path& path, ClusterConfig& config, Problems& problems) {

@@ -119,6 +119,10 @@ ListenerConfig read_listener(const Listener& message, const Path& path, ReadCont
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
     config.traffic_direction = read_direction(message.traffic_direction());
     if (message.drain_type() == Listener::MODIFY_ONLY) config.drain_type = ListenerConfig::DrainType::modify_only;
+    for (int i = 0; i < message.access_log_size(); ++i) {
+        config.access_logs.push_back(
+            read_access_log(message.access_log(i), path.item("access_log", static_cast<size_t>(i)), problems));
+    }
     read_listener_filters(message, path, config, problems);
     read_filter_chains(message, path, config, context);
     return config;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -9,6 +10,7 @@ using envoy::config::core::v3::Http1ProtocolOptions;
 using envoy::config::core::v3::Http2ProtocolOptions;
 using envoy::config::core::v3::HttpProtocolOptions;
 using envoy::config::core::v3::KeepaliveSettings;
+using envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
 
 constexpr uint32_t kMostOfProtocol = 2147483647;  // 2^31 - 1
 constexpr uint32_t kLeastWindow = 65535;
@@ -48,9 +50,23 @@ void read_common_options(const HttpProtocolOptions& message, const Path& path, c
 
 bool read_proper_case(const Http1ProtocolOptions& message, const Path& path, Problems& problems) {
     if (!message.has_header_key_format()) return false;
-    const bool proper = message.header_key_format().has_proper_case_words();
-    if (!proper) problems.error(path.field("header_key_format"), "proper_case_words is required");
-    return proper;
+    if (message.header_key_format().header_format_case() ==
+        Http1ProtocolOptions::HeaderKeyFormat::HEADER_FORMAT_NOT_SET)
+        problems.error(path.field("header_key_format"), "one of proper_case_words, stateful_formatter is required");
+    return message.header_key_format().has_proper_case_words();
+}
+
+PreserveCase read_preserve_case(const Http1ProtocolOptions& message, const Path& path, Problems& problems) {
+    PreserveCase preserve;
+    if (!message.header_key_format().has_stateful_formatter()) return preserve;
+    PreserveCaseFormatterConfig formatter;
+    preserve.on = message.header_key_format().stateful_formatter().typed_config().UnpackTo(&formatter);
+    preserve.capitalize_added = formatter.formatter_type_on_envoy_headers() == PreserveCaseFormatterConfig::PROPER_CASE;
+    preserve.forward_reason = formatter.forward_reason_phrase();
+    const Path at = path.field("header_key_format").field("stateful_formatter");
+    if (!preserve.on) problems.error(at.field("typed_config"), "required");
+    require_text(message.header_key_format().stateful_formatter().name(), at.field("name"), problems);
+    return preserve;
 }
 
 Http2Config read_http2_options(const Http2ProtocolOptions& message, const Path& path, Problems& problems) {

@@ -53,6 +53,9 @@ std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(const TcpProxy& message, co
         config->access_logs.push_back(
             read_access_log(message.access_log(i), path.item("access_log", static_cast<size_t>(i)), problems));
     }
+    const auto& log_options = message.access_log_options();
+    config->access_log_options = read_log_interval(log_options, path.field("access_log_options"), problems);
+    config->access_log_options.at_tunnel = log_options.flush_access_log_on_connected();
     return config;
 }
 

@@ -64,7 +64,8 @@ class FractionalPercent;
 }
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
-}
+class LocalReplyConfig;
+}  // namespace envoy::extensions::filters::network::http_connection_manager::v3
 namespace envoy::extensions::filters::network::tcp_proxy::v3 {
 class TcpProxy;
 }
@@ -145,6 +146,8 @@ void read_common_options(const envoy::config::core::v3::HttpProtocolOptions& mes
 // header_key_format: are names to be written in proper case?
 bool read_proper_case(const envoy::config::core::v3::Http1ProtocolOptions& message, const Path& path,
                       Problems& problems);
+PreserveCase read_preserve_case(const envoy::config::core::v3::Http1ProtocolOptions& message, const Path& path,
+                                Problems& problems);
 Http2Config read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& message, const Path& path,
                                Problems& problems);
 
@@ -274,12 +277,25 @@ LogFormat read_log_format(const envoy::config::core::v3::SubstitutionFormatStrin
 LogFilter read_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& message, const Path& path,
                           Problems& problems);
 
+// The interval of an access_log_options.
+template <class Message>
+AccessLogOptions read_log_interval(const Message& message, const Path& path, Problems& problems) {
+    AccessLogOptions options;
+    if (!message.has_access_log_flush_interval()) return options;
+    const Path at = path.field("access_log_flush_interval");
+    options.interval = read_duration(message.access_log_flush_interval(), at, problems);
+    if (options.interval.count() == 0) problems.error(at, "must be at least 0.001s");
+    return options;
+}
 AccessLogConfig read_access_log(const envoy::config::accesslog::v3::AccessLog& message, const Path& path,
                                 Problems& problems);
 std::shared_ptr<const RetryPolicyConfig> read_retry_policy(const envoy::config::route::v3::RetryPolicy& message,
                                                            const Path& path, Problems& problems);
 RouteTableConfig read_route_table(const envoy::config::route::v3::RouteConfiguration& message, const Path& path,
                                   ReadContext& context);
+std::shared_ptr<const LocalReplyConfig> read_local_reply(
+    const envoy::extensions::filters::network::http_connection_manager::v3::LocalReplyConfig& message, const Path& path,
+    Problems& problems);
 std::shared_ptr<const HttpConnectionManagerConfig> read_connection_manager(
     const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager& message,
     const Path& path, ReadContext& context);

@@ -13,6 +13,10 @@
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
+#include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
+#include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
+#include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -45,6 +49,14 @@ const std::vector<AnyTypes>& any_types() {
         {"envoy.config.metrics.v3.StatsSink.typed_config",
          {envoy::config::metrics::v3::StatsdSink::descriptor(),
           envoy::config::metrics::v3::DogStatsdSink::descriptor()}},
+        {"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager."
+         "original_ip_detection_extensions/typed_config",
+         {extensions::http::original_ip_detection::xff::v3::XffConfig::descriptor(),
+          extensions::http::original_ip_detection::custom_header::v3::CustomHeaderConfig::descriptor()}},
+        {"envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.stateful_formatter/typed_config",
+         {extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig::descriptor()}},
+        {"envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension.typed_config",
+         {extensions::request_id::uuid::v3::UuidRequestIdConfig::descriptor()}},
         {"envoy.config.accesslog.v3.AccessLog.typed_config",
          {extensions::access_loggers::file::v3::FileAccessLog::descriptor(),
           extensions::access_loggers::stream::v3::StdoutAccessLog::descriptor(),
@@ -55,7 +67,19 @@ const std::vector<AnyTypes>& any_types() {
     return types;
 }
 
+namespace {
+
+const std::vector<std::string_view> kServerOnlyHttp1 = {"allow_absolute_url", "accept_http_10",
+                                                        "default_host_for_http_10",
+                                                        "override_stream_error_on_invalid_http_message"};
+
+}  // namespace
+
 const std::vector<NotHere> kNotHere = {
+    // A line of a log is no message with a type.
+    {"envoy.extensions.access_loggers.file.v3.FileAccessLog.log_format", {"content_type"}},
+    {"envoy.extensions.access_loggers.stream.v3.StdoutAccessLog.log_format", {"content_type"}},
+    {"envoy.extensions.access_loggers.stream.v3.StderrAccessLog.log_format", {"content_type"}},
     // What only a listening socket has.
     {"envoy.config.endpoint.v3.Endpoint.address/socket_address", {"ipv4_compat"}},
     {"envoy.config.endpoint.v3.Endpoint.address/pipe", {"mode"}},
@@ -66,16 +90,15 @@ const std::vector<NotHere> kNotHere = {
     {"envoy.config.metrics.v3.DogStatsdSink.address/pipe", {"mode"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
-     {"max_headers_count", "max_stream_duration"}},
-    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options", {"max_headers_count", "max_stream_duration"}},
+     {"max_headers_count", "max_stream_duration", "headers_with_underscores_action"}},
+    {"envoy.config.cluster.v3.Cluster.common_http_protocol_options",
+     {"max_headers_count", "max_stream_duration", "headers_with_underscores_action"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
+     kServerOnlyHttp1},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
-    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
-    {"envoy.config.cluster.v3.Cluster.http_protocol_options",
-     {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"}},
+     kServerOnlyHttp1},
+    {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.http_protocol_options", kServerOnlyHttp1},
+    {"envoy.config.cluster.v3.Cluster.http_protocol_options", kServerOnlyHttp1},
 };
 
 std::string holder_name(const google::protobuf::FieldDescriptor& field, std::string_view outer) {

@@ -25,6 +25,7 @@ struct OutlierDetectionConfig;  // health_config.h
 struct LoadBalancingConfig;     // load_balancing_config.h
 struct RuntimeConfig;           // runtime_config.h
 struct StatsConfig;             // stats_config.h
+struct LocalReplyConfig;        // local_reply_config.h
 
 // --- HTTP/2, either side. Defaults are Envoy's.
 struct Http2Config {
@@ -58,6 +59,39 @@ struct InternalAddresses {
     std::vector<CidrRange> ranges;
 };
 
+// original_ip_detection_extensions: one way to find out who the client is.
+struct OriginalIp {
+    std::string header;        // lower case; "": x-forwarded-for
+    uint32_t hops = 0;         // x-forwarded-for: to skip from the right
+    bool trusted = false;      // header: may say that the client is internal
+    uint16_t refuse_with = 0;  // header: the answer where there is no address; 0: go on
+};
+
+// header_key_format.stateful_formatter: HTTP/1 heads that come are written to the other side as they came.
+struct PreserveCase {
+    bool on = false;
+    bool capitalize_added = false;  // names that were added in between
+    bool forward_reason = false;    // of responses
+};
+
+// headers_with_underscores_action
+enum class UnderscoreNames : uint8_t { allow, refuse, drop };
+
+// What becomes of a request's path and host before anybody looks at them.
+struct TargetRules {
+    enum class EscapedSlashes : uint8_t { keep, refuse, redirect, unescape };  // %2F and %5C
+    enum class StripPort : uint8_t { never, matching, any };                   // matching: the listener's own
+
+    bool normalize_path = false;
+    bool merge_slashes = false;
+    EscapedSlashes escaped_slashes = EscapedSlashes::keep;
+    StripPort strip_port = StripPort::never;
+    bool strip_trailing_dot = false;  // of the host
+
+    bool change_path() const { return normalize_path || merge_slashes || escaped_slashes != EscapedSlashes::keep; }
+    bool change_host() const { return strip_port != StripPort::never || strip_trailing_dot; }
+};
+
 struct HttpConnectionManagerConfig {
     enum class CodecType { automatic, http1, http2 } codec_type = CodecType::automatic;
     Http2Config http2;
@@ -71,6 +105,7 @@ struct HttpConnectionManagerConfig {
     std::string stat_prefix;
     RouteTableConfig routes;
     std::vector<AccessLogConfig> access_logs;
+    AccessLogOptions access_log_options;
     std::string server_name = "envoy";
     enum class ServerHeader { overwrite, append_if_absent, pass_through } server_header = ServerHeader::overwrite;
     bool use_remote_address = false;
@@ -94,9 +129,19 @@ struct HttpConnectionManagerConfig {
     Milliseconds max_connection_duration{0};
     bool enable_trailers = false;
     bool proper_case_names = false;  // of HTTP/1 answers: "Content-Type"
+    PreserveCase preserve_case;      // of HTTP/1 requests
     bool accept_http10 = false;
     std::string default_host_for_http10;
     bool allow_absolute_url = true;
+    std::shared_ptr<const LocalReplyConfig> local_reply;  // null: they leave as they are
+    TargetRules target;
+    std::vector<OriginalIp> original_ip;  // the first that finds one; none: x-forwarded-for and the peer, as above
+    UnderscoreNames underscores = UnderscoreNames::allow;
+    std::string via;  // "": none
+    bool append_x_forwarded_port = false;
+    std::string scheme;                // "http" or "https" in place of what came; "": as it came
+    bool scheme_of_upstream = false;   // http or https as the cluster is spoken to
+    bool keep_open_after_400 = false;  // HTTP/1: a request that was refused for its head, and was whole
 };
 
 // What a plain TCP connection is forwarded by.
@@ -111,6 +156,7 @@ struct TcpProxyConfig {
     Milliseconds max_connection_duration{0};
     uint32_t max_connect_attempts = 1;
     std::vector<AccessLogConfig> access_logs;
+    AccessLogOptions access_log_options;
 };
 
 // Envoy's order of pruning: the first criterion that tells two chains apart decides. Empty: matches all.
@@ -145,6 +191,7 @@ struct ProxyProtocolConfig {
 
 struct ListenerConfig {
     std::vector<FilterChainConfig> filter_chains;
+    std::vector<AccessLogConfig> access_logs;  // one record for each connection
     std::optional<FilterChainConfig> default_filter_chain;
     bool tls_inspector = false;  // also when a chain asks for server names or protocols: Envoy then adds it
     std::optional<ProxyProtocolConfig> proxy_protocol;
@@ -189,6 +236,7 @@ struct ClusterConfig {
     Http2Config http2;
     bool http1_trailers = false;                   // HTTP/1: pass on the request's and the response's trailers
     bool http1_proper_case_names = false;          // HTTP/1: "Content-Type"
+    PreserveCase http1_preserve_case;              // of responses
     std::shared_ptr<const UpstreamTlsConfig> tls;  // null: plain
     bool auto_sni = false;                         // SNI is the request's :authority
     std::string override_auto_sni_header;

@@ -51,6 +51,7 @@ bool ConnectionManager::start() {
     stats.worker.downstream_cx_active.add();
     stats.total_connections.add();
     start_ = config().loop.now();
+    if (config().listener_log) local_address();  // not known any more when it is closed
     if (!secure_) choose_codec();
     wait_for_next_request();
     if (const milliseconds limit = config().http->max_connection_duration; limit.count() > 0) {
@@ -466,6 +467,7 @@ void ConnectionManager::on_closed(network::CloseReason reason) {
     if (soft_draining_) stats.http.downstream_cx_http1_soft_drain.sub();
     stats.listener.downstream_cx_destroy.add();
     stats.listener.downstream_cx_active.sub();
+    if (config().listener_log) set_.log(*this, codec_ ? std::optional(codec_->protocol()) : std::nullopt, start_);
     stats.listener.downstream_cx_length_ms.record(static_cast<uint64_t>(lived.count()));
     stats.worker.downstream_cx_active.sub();
     stats.total_connections.sub();

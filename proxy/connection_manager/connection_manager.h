@@ -46,6 +46,7 @@ struct ConnectionManagerConfig {
     shm::SocketAddress listen_address;  // as bound
     uint32_t buffer_limit_bytes = 1024 * 1024;
     std::string filter_chain_name;
+    access_log::Logger* listener_log = nullptr;  // of whole connections; null: none
 };
 
 class ConnectionSet;

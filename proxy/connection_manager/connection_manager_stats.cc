@@ -12,6 +12,10 @@ ListenerHttpStats make_listener_http_stats(stats::Registrar& registrar, const st
     HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_LISTENER_HTTP_STATS)
     return {HEIRLOOM_LISTENER_HTTP_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
 }
+UnderscoreStats make_underscore_stats(stats::Registrar& registrar, const std::string& prefix) {
+    HEIRLOOM_PREFETCH(registrar, prefix, HEIRLOOM_UNDERSCORE_STATS)
+    return {HEIRLOOM_UNDERSCORE_STATS(HEIRLOOM_MAKE_COUNTER, HEIRLOOM_MAKE_GAUGE, HEIRLOOM_MAKE_HISTOGRAM)};
+}
 std::string prefix_of(std::string_view listener_name) { return "listener." + stats::sanitize(listener_name) + "."; }
 
 template <class Stats>
@@ -54,7 +58,9 @@ ConnectionManagerStats make_connection_manager_stats(stats::Registrar& registrar
             make_listener_http_stats(registrar, prefix_of(listener_name) + http),
             make_listener_worker_stats(registrar, listener_name, thread),
             registrar.gauge("server.total_connections"),
-            http::make_http2_stats(registrar, "http2.")};
+            http::make_http2_stats(registrar, "http2."),
+            make_underscore_stats(registrar, "http1."),
+            make_underscore_stats(registrar, "http2.")};
 }
 
 void count_response(const ConnectionManagerStats& stats, uint16_t code) {

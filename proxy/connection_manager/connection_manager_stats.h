@@ -48,6 +48,8 @@ namespace heirloom::connection_manager {
     COUNTER(downstream_rq_tx_reset)                            \
     COUNTER(downstream_rq_non_relative_path)                   \
     COUNTER(downstream_rq_failed_path_normalization)           \
+    COUNTER(downstream_rq_redirected_with_normalized_path)     \
+    COUNTER(downstream_rq_rejected_via_ip_detection)           \
     COUNTER(downstream_rq_timeout)                             \
     COUNTER(downstream_rq_header_timeout)                      \
     COUNTER(downstream_rq_idle_timeout)                        \
@@ -89,6 +91,10 @@ namespace heirloom::connection_manager {
 #define HEIRLOOM_LISTENER_WORKER_STATS(COUNTER, GAUGE, HISTOGRAM) \
     COUNTER(downstream_cx_total)                               \
     GAUGE(downstream_cx_active)
+// `http1.`, `http2.`
+#define HEIRLOOM_UNDERSCORE_STATS(COUNTER, GAUGE, HISTOGRAM)   \
+    COUNTER(dropped_headers_with_underscores)                  \
+    COUNTER(requests_rejected_with_underscores_in_headers)
 // clang-format on
 
 struct HttpStats {
@@ -99,6 +105,9 @@ struct ListenerStats {
 };
 struct ListenerHttpStats {
     HEIRLOOM_LISTENER_HTTP_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
+};
+struct UnderscoreStats {
+    HEIRLOOM_UNDERSCORE_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
 };
 struct ListenerWorkerStats {
     HEIRLOOM_LISTENER_WORKER_STATS(HEIRLOOM_COUNTER, HEIRLOOM_GAUGE, HEIRLOOM_HISTOGRAM)
@@ -116,7 +125,8 @@ struct ConnectionManagerStats {
     ListenerHttpStats listener_http;
     ListenerWorkerStats worker;
     stats::Gauge total_connections;  // server.total_connections
-    http::Http2Stats http2;          // `http2.`, of all listeners together
+    http::Http2Stats http2;          // `http2.`, of all listeners together, as the next two
+    UnderscoreStats http1_underscores, http2_underscores;
 };
 
 // `listener_name`: the stat prefix of the listener, or its address. `thread`: "worker_0", "main_thread". Main thread;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/connection_manager/connection_set.h"
 
+#include "proxy/connection_manager/local_reply_mapper.h"
+
 namespace heirloom::connection_manager {
 namespace {
 
@@ -14,6 +16,8 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     http1_settings_.max_headers_count = http.max_headers_count;
     http1_settings_.enable_trailers = http.enable_trailers;
     http1_settings_.proper_case_names = http.proper_case_names;
+    http1_settings_.preserve_case = http.preserve_case.on;
+    http1_settings_.capitalize_added = http.preserve_case.capitalize_added;
     http1_settings_.accept_http10 = http.accept_http10;
     http1_settings_.default_host_for_http10 = http.default_host_for_http10;
     http1_settings_.allow_absolute_url = http.allow_absolute_url;
@@ -38,7 +42,8 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
                                  .timeout = http2.keepalive_timeout,
                                  .jitter_percent = http2.keepalive_jitter_percent};
     listens_on_any_ = config_.listen_address.is_any();
-    wants_peer_ = http.use_remote_address || !config_.access_log.empty();
+    wants_peer_ = http.use_remote_address || !config_.access_log.empty() || config_.listener_log;
+    if (http.local_reply) local_replies_ = std::make_unique<LocalReplyMapper>(config_.loop, http.local_reply);
 }
 
 ConnectionSet::~ConnectionSet() {
@@ -60,6 +65,24 @@ void ConnectionSet::remove(ConnectionManager& connection) {
     connections_.remove(connection);
     config_.loop.destroy_later(std::unique_ptr<network::Deferred>(&connection));
     if (on_change_) on_change_(-1);
+}
+
+void ConnectionSet::log(ConnectionManager& connection, std::optional<http::Protocol> protocol,
+                        std::chrono::steady_clock::time_point start) {
+    http::StreamInfo info;
+    info.protocol = protocol;
+    info.start = start;
+    info.end = config_.loop.now();
+    info.start_wall = config_.loop.wall_now() - (*info.end - start);
+    info.connection_id = connection.connection().id();
+    info.downstream_direct_remote = connection.peer_address();
+    info.downstream_local = connection.local_address();
+    if (connection.proxied()) info.downstream_remote = connection.client_address()->to_string();
+    info.downstream_tls = connection.connection().tls();
+    info.requested_server_name = connection.server_name();
+    info.filter_chain_name = config_.filter_chain_name;
+    const http::HeaderMap none;
+    config_.listener_log->log({info, none, nullptr, nullptr, config::LogType::not_set});
 }
 
 void ConnectionSet::announce_drain() {

@@ -12,6 +12,8 @@
 
 namespace heirloom::connection_manager {
 
+class LocalReplyMapper;
+
 class ConnectionSet final : public network::ConnectionAcceptor {
   public:
     explicit ConnectionSet(ConnectionManagerConfig config);
@@ -38,10 +40,14 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     const http::Http2Settings& http2_settings() const { return http2_settings_; }
     // The listener's address is no address of this host: each connection has its own.
     bool listens_on_any() const { return listens_on_any_; }
+    LocalReplyMapper* local_replies() const { return local_replies_.get(); }  // null: not configured
     Stream& acquire_stream();
     // The stream is over; it is re-used after this iteration.
     void release_stream(Stream& stream);
     void remove(ConnectionManager& connection);
+    // The listener's record of a connection that has ended.
+    void log(ConnectionManager& connection, std::optional<http::Protocol> protocol,
+             std::chrono::steady_clock::time_point start);
 
   private:
     void put_streams_away();
@@ -57,6 +63,7 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     std::function<void(int)> on_change_;
     std::vector<std::unique_ptr<Stream>> free_;
     std::vector<Stream*> over_;
+    std::unique_ptr<LocalReplyMapper> local_replies_;
 };
 
 }  // namespace heirloom::connection_manager

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "proxy/connection_manager/internal_address.h"
@@ -191,6 +192,23 @@ std::string plain_ip(const shm::SocketAddress& address) {
     return ip;
 }
 
+// Behind what the hops before have said of themselves.
+void append_via(HeaderMap& headers, std::string_view via) {
+    if (!headers.has(HeaderId::via)) return headers.add_view(HeaderId::via, http::name_of(HeaderId::via), via);
+    join_lines(headers, HeaderId::via);
+    headers.set(HeaderId::via, std::string(headers.get(HeaderId::via)).append(", ").append(via));
+}
+
+// By the same rule as x-forwarded-proto: what came counts where it can be believed.
+void note_port(HeaderMap& headers, const ForwardingRules& rules) {
+    constexpr std::string_view name = "x-forwarded-port";
+    const bool overwrite = rules.config.use_remote_address && rules.config.xff_num_trusted_hops == 0;
+    if (rules.port == 0 || (!overwrite && headers.find(name))) return;
+    char digits[5];
+    const auto end = std::to_chars(digits, digits + sizeof digits, rules.port).ptr;
+    headers.set(name, {digits, static_cast<size_t>(end - digits)});
+}
+
 // Is it one that an insider sent? Envoy's rule: `client` is internal, and the only one who has forwarded it so far.
 bool is_from_inside(const config::HttpConnectionManagerConfig& config, const shm::SocketAddress* peer,
                     std::string_view client, bool only_one) {
@@ -209,12 +227,17 @@ bool note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::So
     if (has_several_lines(headers, HeaderId::x_forwarded_for)) join_lines(headers, HeaderId::x_forwarded_for);
     const std::string_view list = headers.get(HeaderId::x_forwarded_for);
     if (!config.use_remote_address) {
-        const std::string_view told = list.empty() ? list : address_from_right(list, hops);
+        std::string_view told = list.empty() ? list : address_from_right(list, hops);
+        bool only_one = list.find(',') == std::string_view::npos;
+        if (rules.detected) {
+            told = rules.detected->address;
+            only_one = rules.detected->may_be_inside;
+        }
         if (!told.empty()) set_client(client, told);
         if (!headers.has(HeaderId::x_forwarded_proto)) {
             headers.add_view(HeaderId::x_forwarded_proto, http::name_of(HeaderId::x_forwarded_proto), scheme);
         }
-        return !told.empty() && is_from_inside(config, nullptr, told, list.find(',') == std::string_view::npos);
+        return !told.empty() && is_from_inside(config, nullptr, told, only_one);
     }
     std::string_view trusted;
     if (hops > 0 && !list.empty()) trusted = address_from_right(list, hops - 1);
@@ -235,6 +258,29 @@ bool note_origin(HeaderMap& headers, const ForwardingRules& rules, const shm::So
 
 bool has_token(std::string_view list, std::string_view token) {
     return !each_token(list, [token](std::string_view one) { return !equal_ignoring_case(one, token); });
+}
+
+DetectedClient detect_client(const HeaderMap& headers, const std::vector<config::OriginalIp>& ways) {
+    DetectedClient client;
+    for (const config::OriginalIp& way : ways) {
+        if (way.header.empty()) {
+            std::string list;
+            for (const HeaderField& field : headers.fields()) {
+                if (field.id != HeaderId::x_forwarded_for || field.removed) continue;
+                if (!list.empty()) list += ',';
+                list += field.value;
+            }
+            client.address = address_from_right(list, way.hops);
+            client.may_be_inside = list.find(',') == std::string::npos;
+        } else {
+            const HeaderField* const field = headers.find(way.header);
+            if (field && shm::make_ip_address(field->value, 0).ok()) client.address = field->value;
+            client.may_be_inside = way.trusted;
+            if (client.address.empty()) client.refuse_with = way.refuse_with;
+        }
+        if (!client.address.empty() || client.refuse_with != 0) break;
+    }
+    return client;
 }
 
 Refusal check_target(const HeaderMap& headers) {
@@ -264,6 +310,11 @@ bool prepare_request(HeaderMap& headers, const ForwardingRules& rules, const shm
     const config::HttpConnectionManagerConfig& config = rules.config;
     const bool inside = note_origin(headers, rules, peer, client);
     const bool edge = config.use_remote_address && !inside;
+    if (config.append_x_forwarded_port) note_port(headers, rules);
+    if (!config.scheme.empty()) {
+        headers.set(HeaderId::scheme, config.scheme);
+        headers.set(HeaderId::x_forwarded_proto, config.scheme);
+    }
     if (inside) {
         headers.add_view(HeaderId::x_envoy_internal, http::name_of(HeaderId::x_envoy_internal), "true");
     } else {
@@ -274,6 +325,7 @@ bool prepare_request(HeaderMap& headers, const ForwardingRules& rules, const shm
         const bool secure = told == kHttps || (told != kHttp && rules.secure);
         headers.add_view(HeaderId::scheme, http::name_of(HeaderId::scheme), secure ? kHttps : kHttp);
     }
+    if (!config.via.empty()) append_via(headers, config.via);
     const bool renew = edge && !config.preserve_external_request_id;
     if (config.generate_request_id && (renew || headers.get(HeaderId::x_request_id).empty())) {
         headers.set(HeaderId::x_request_id, random.uuid());
@@ -303,6 +355,7 @@ void prepare_response(HeaderMap& headers, const config::HttpConnectionManagerCon
             if (local) headers.remove(HeaderId::server);
             break;
     }
+    if (!config.via.empty()) append_via(headers, config.via);
     if (!headers.has(HeaderId::date)) headers.add_copy(HeaderId::date, date);
     if (!request_id.empty() && !headers.has(HeaderId::x_request_id)) {
         headers.add_copy(HeaderId::x_request_id, request_id);

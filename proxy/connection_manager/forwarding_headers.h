@@ -14,10 +14,20 @@
 
 namespace heirloom::connection_manager {
 
+// The client by original_ip_detection_extensions.
+struct DetectedClient {
+    std::string address;  // "": not found
+    bool may_be_inside = false;
+    uint16_t refuse_with = 0;  // the request is refused with this status; 0: it is not
+};
+DetectedClient detect_client(const http::HeaderMap& headers, const std::vector<config::OriginalIp>& ways);
+
 struct ForwardingRules {
     const config::HttpConnectionManagerConfig& config;
-    std::string_view own_address;  // IP appended to x-forwarded-for for a loopback peer
-    bool secure = false;           // the client came by TLS
+    std::string_view own_address;              // IP appended to x-forwarded-for for a loopback peer
+    bool secure = false;                       // the client came by TLS
+    uint16_t port = 0;                         // that the client came to; 0: a unix socket, or nobody asks
+    const DetectedClient* detected = nullptr;  // null: no extensions are configured
 };
 
 // Is it refused before anything else is looked at? Status 0: no. `details` as Envoy names them.

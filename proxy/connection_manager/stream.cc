@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "proxy/connection_manager/client_certificate.h"
 #include "proxy/connection_manager/connection_set.h"
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/connection_manager/local_reply.h"
@@ -41,7 +40,7 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     info_.filter_chain_name = config.filter_chain_name;
     info_.downstream_tls = connection.connection().tls();
     info_.requested_server_name = connection.server_name();
-    if (!config.access_log.empty() || config.http->routes.mutations_have_operators) {
+    if (!config.access_log.empty() || config.http->routes.mutations_have_operators || config.http->local_reply) {
         info_.downstream_direct_remote = connection.peer_address();
         info_.downstream_local = connection.local_address();
         if (connection.proxied()) info_.downstream_remote = connection.client_address()->to_string();
@@ -50,6 +49,10 @@ void Stream::begin(ConnectionManager& connection, http::ResponseEncoder* encoder
     if (config.http->max_stream_duration.count() > 0) set_max_duration(config.http->max_stream_duration);
     if (config.http->request_timeout.count() > 0) {
         request_timer_.arm(config.loop.timers(), config.http->request_timeout);
+    }
+    if (const milliseconds interval = config.http->access_log_options.interval; interval.count() > 0) {
+        if (!log_timer_) log_timer_ = std::make_unique<network::Timer>(&Stream::on_log_interval, this);
+        log_timer_->arm(config.loop.timers(), interval);
     }
 }
 
@@ -86,7 +89,10 @@ void Stream::admit_tunnel() {
 void Stream::refuse_tunnel() {
     if (over()) return;
     connection_->config().stats.http.downstream_rq_ws_on_non_ws_route.add();
-    send_local_reply(403, "", "upgrade_failed", nullptr);
+    info_.response_code_details = "upgrade_failed";
+    http::HeaderMap add;
+    if (handler_) handler_->add_response_fields(add);
+    send_local_reply(403, "", "upgrade_failed", &add);
 }
 
 // --- request ---------------------------------------------------------------------------------------------------------
@@ -97,42 +103,10 @@ void Stream::on_request_headers(http::HeaderMap& headers, http::Protocol protoco
     head_request_ = headers.get(HeaderId::method) == "HEAD";
     if (end_stream) note_request_complete();
     if (!admit(headers)) return;
+    if (connection_->config().http->access_log_options.at_start) log(config::LogType::downstream_start);
     if (headers.has(HeaderId::expect)) answer_expectation(headers, end_stream);
     handler_ = connection_->config().handlers.make_handler(*this);
     handler_->on_request_headers(headers, end_stream);
-}
-
-// Answers and returns false when the request is not for a handler to see.
-bool Stream::admit(http::HeaderMap& headers) {
-    const ConnectionManagerConfig& config = connection_->config();
-    if (const Refusal refusal = check_target(headers); refusal.status != 0) {
-        if (refusal.details == "absolute_path_rejected") config.stats.http.downstream_rq_non_relative_path.add();
-        if (refusal.details == "path_normalization_failed") {
-            config.stats.http.downstream_rq_failed_path_normalization.add();
-        }
-        if (refusal.status == 400) connection_->distrust_rest();
-        send_local_reply(refusal.status, refusal.body, refusal.details, nullptr);
-        return false;
-    }
-    const shm::SocketAddress* peer = config.http->use_remote_address ? connection_->client_address() : nullptr;
-    const ForwardingRules rules{*config.http, config.own_address, info_.downstream_tls != nullptr};
-    if (!prepare_request(headers, rules, peer, config.random, info_.downstream_remote)) {
-        config.stats.http.downstream_cx_protocol_error.add();
-        refuse(400, text_of_refusal(400), "http1.connection_header_rejected");
-        return false;
-    }
-    if (info_.downstream_tls || headers.has(HeaderId::x_forwarded_client_cert)) {
-        forward_client_certificate(headers, *config.http, *connection_);
-    }
-    return true;
-}
-
-// `expect: 100-continue` ends here; a client that cannot know interim answers gets none.
-void Stream::answer_expectation(http::HeaderMap& headers, bool end_stream) {
-    if (connection_->config().http->proxy_100_continue) return;
-    if (!has_token(headers.get(HeaderId::expect), "100-continue")) return;
-    headers.remove(HeaderId::expect);
-    if (!end_stream && info_.protocol != http::Protocol::http10) send_interim(100, no_headers_);
 }
 
 void Stream::note_request_complete() {
@@ -252,6 +226,7 @@ void Stream::start_response(http::HeaderMap& headers, bool end_stream, bool loca
     const bool close = connection_->decide_close(request_complete_);
     if (over()) return;  // what says that the connection drains may end it
     encoder_->encode_headers(headers, end_stream, close);
+    if (tunnel_ && connection_ && connection_->config().http->access_log_options.at_tunnel) log_tunnel();
     if (end_stream) keep_for_log();
 }
 
@@ -301,7 +276,9 @@ void Stream::reply(uint16_t status, std::string_view body, std::string_view deta
     if (over()) return;
     info_.response_code_details = details;
     if (response_started()) return end_here();
-    body = make_local_reply(local_reply_, *request_headers_, status, body, add, grpc_status);
+    // Says Envoy: who sends such a head may mean another end of it, too.
+    if (status == 400 && !connection_->config().http->keep_open_after_400) connection_->distrust_rest();
+    body = make_local_reply(local_reply_, *request_headers_, {status, body, add, grpc_status}, reply_context());
     const bool end_stream = body.empty() || head_request_;
     start_response(local_reply_, end_stream, true);
     if (end_stream || over()) return;
@@ -309,6 +286,8 @@ void Stream::reply(uint16_t status, std::string_view body, std::string_view deta
     buffer.append(body);
     send_body(buffer, true);
 }
+
+ReplyContext Stream::reply_context() { return {connection_->set().local_replies(), &info_}; }
 
 void Stream::reset(http::StreamReset) {
     if (over() || (response_complete_ && !tunnel_)) return;
@@ -346,11 +325,12 @@ void Stream::refuse(uint16_t status, std::string_view text, std::string_view det
 }
 
 void Stream::refuse_without_codec(uint16_t status, std::string_view text, std::string_view details) {
-    text = make_local_reply(local_reply_, *request_headers_, status, text, nullptr, {});
-    begin_response(local_reply_, true);
     info_.response_code_details = details;
+    text = make_local_reply(local_reply_, *request_headers_, {status, text}, reply_context());
+    begin_response(local_reply_, true);
     info_.bytes_sent = text.size();
-    write_local_reply(connection_->connection().write_buffer(), local_reply_, text);
+    write_local_reply(connection_->connection().write_buffer(), local_reply_, text,
+                      connection_->config().http->proper_case_names);
     finish();
 }
 
@@ -381,7 +361,10 @@ void Stream::on_max_duration(void* self) {
 }
 
 void Stream::time_out(std::string_view text, std::string_view details, std::string_view grpc_status) {
-    reply(request_complete_ ? 504 : 408, text, details, nullptr, grpc_status);
+    info_.response_code_details = details;
+    http::HeaderMap add;
+    if (handler_ && !response_started()) handler_->add_response_fields(add);
+    reply(request_complete_ ? 504 : 408, text, details, &add, grpc_status);
     // Answered, but the client has not taken all of it: nothing more is wanted of an upstream. Called again at the end.
     if (!over() && handler_) handler_->on_destroy();
 }
@@ -404,21 +387,40 @@ void Stream::finish() {
         const auto took = std::chrono::duration_cast<milliseconds>(*info_.end - info_.start);
         config.stats.http.downstream_rq_time.record(static_cast<uint64_t>(took.count()));
     }
-    if (!config.access_log.empty()) {
-        info_.request_headers_bytes = request_headers_->byte_size();
-        if (response_headers_) info_.response_headers_bytes = response_headers_->byte_size();
-        config.access_log.log({info_, *request_headers_, response_headers_, response_trailers_});
-    }
+    log(config::LogType::downstream_end);
     info_.forget_upstream_connection();
     connection.remove(*this);
     request_timer_.cancel();
     if (duration_timer_.armed()) duration_timer_.cancel();
+    if (log_timer_) log_timer_->cancel();
     connection_ = nullptr;
     encoder_ = nullptr;
     request_headers_ = &no_headers_;
     response_trailers_ = nullptr;
     if (handler_) handler_->on_destroy();
     connection.set().release_stream(*this);
+}
+
+void Stream::log(config::LogType type) {
+    access_log::Logger& logger = connection_->config().access_log;
+    if (logger.empty()) return;
+    info_.request_headers_bytes = request_headers_->byte_size();
+    if (response_headers_) info_.response_headers_bytes = response_headers_->byte_size();
+    logger.log({info_, *request_headers_, response_headers_, response_trailers_, type});
+}
+
+void Stream::log_tunnel() {
+    const bool connects = request_headers_->get(HeaderId::method) == "CONNECT";
+    const bool open = connects ? info_.response_code / 100 == 2 : info_.response_code == 101;
+    if (open) log(config::LogType::tunnel_established);
+}
+
+void Stream::on_log_interval(void* self) {
+    auto& stream = *static_cast<Stream*>(self);
+    if (stream.over()) return;
+    stream.log(config::LogType::downstream_periodic);
+    const ConnectionManagerConfig& config = stream.connection_->config();
+    stream.log_timer_->arm(config.loop.timers(), config.http->access_log_options.interval);
 }
 
 void Stream::put_away() {

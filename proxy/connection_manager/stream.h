@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "proxy/config/access_log_filter.h"
 #include "proxy/http/stream.h"
 #include "proxy/network/timer_wheel.h"
 #include "proxy/upstream/intrusive_list.h"
@@ -16,6 +17,7 @@
 namespace heirloom::connection_manager {
 
 class ConnectionManager;
+struct ReplyContext;
 
 class Stream final : public http::RequestDecoder, public http::DownstreamStream, private http::BodyFlow {
   public:
@@ -83,14 +85,21 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     static void on_idle(void* self);
     static void on_request_timeout(void* self);
     static void on_max_duration(void* self);
+    static void on_log_interval(void* self);
+    void log(config::LogType type);
+    void log_tunnel();
     void time_out(std::string_view text, std::string_view details, std::string_view grpc_status = {});
     void reply(uint16_t status, std::string_view body, std::string_view details, const http::HeaderMap* add,
                std::string_view grpc_status);
+    ReplyContext reply_context();
     void end_here();
     void end_by_client(http::ResponseFlag flag, std::string_view details);
     void keep_for_log();
     void touch();
     bool admit(http::HeaderMap& headers);
+    bool admit_names(http::HeaderMap& headers);
+    bool admit_path(http::HeaderMap& headers);
+    uint16_t listening_port();
     void answer_expectation(http::HeaderMap& headers, bool end_stream);
     void note_request_complete();
     void start_response(http::HeaderMap& headers, bool end_stream, bool local);
@@ -112,6 +121,7 @@ class Stream final : public http::RequestDecoder, public http::DownstreamStream,
     network::Timer idle_timer_{&Stream::on_idle, this};
     network::Timer duration_timer_{&Stream::on_max_duration, this};
     network::Timer request_timer_{&Stream::on_request_timeout, this};
+    std::unique_ptr<network::Timer> log_timer_;  // only where configured
     http::StreamInfo info_;
     http::HeaderMap no_headers_;  // empty
     http::HeaderMap local_reply_;

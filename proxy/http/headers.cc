@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "proxy/http/http1_chars.h"
 
@@ -67,6 +68,7 @@ HeaderId lookup_header(std::string_view lower_case_name) {
 }
 
 void HeaderMap::clear() {
+    has_written_ = false;
     if (fields_.empty() && pinned_.empty() && arena_.empty()) return;
     fields_.clear();
     first_.fill(0);
@@ -101,6 +103,23 @@ std::string_view HeaderMap::copy(std::string_view bytes) {
     copy_bytes(place, bytes);
     arena_used_ += bytes.size();
     return {place, bytes.size()};
+}
+
+WrittenHead& HeaderMap::note_written() {
+    if (!written_) written_ = std::make_unique<WrittenHead>();
+    if (!std::exchange(has_written_, true)) {
+        written_->names.clear();
+        written_->reason = {};
+    }
+    return *written_;
+}
+
+std::string_view HeaderMap::keep_name(std::string_view name) {
+    note_written().names.push_back(name);
+    const std::string_view lower = copy(name);
+    char* const begin = const_cast<char*>(lower.data());  // the map's own
+    lower_token(begin, begin + lower.size());
+    return lower;
 }
 
 // Flat: this happens to each field that HTTP/2 brings.

@@ -75,6 +75,13 @@ struct HeaderField {
     bool never_indexed = false;  // its sender keeps it out of HPACK's tables, so do we (RFC 7541, 6.2.3)
 };
 
+// How a head of HTTP/1 was written, where somebody wants to write it so again (`preserve_case`). Views as of fields.
+struct WrittenHead {
+    std::vector<std::string_view> names;
+    std::string_view reason;       // of a response, where it is kept; else ""
+    bool capitalize_rest = false;  // names that are not among them are written in proper case, else in lower case
+};
+
 class HeaderMap {
   public:
     HeaderMap() = default;
@@ -118,6 +125,12 @@ class HeaderMap {
     // Copy of `bytes` in the arena; valid until clear().
     std::string_view copy(std::string_view bytes);
 
+    // Null: it came otherwise, or nobody wants to know.
+    const WrittenHead* written() const { return has_written_ ? written_.get() : nullptr; }
+    WrittenHead& note_written();
+    // Remembers the name as it is and returns it in lower case, for a field that is added next.
+    std::string_view keep_name(std::string_view name);
+
   private:
     std::vector<HeaderField> fields_;
     std::array<uint16_t, kWellKnownHeaders> first_{};  // index + 1 of the first field with that id, 0 = absent
@@ -125,6 +138,8 @@ class HeaderMap {
     std::vector<std::unique_ptr<char[]>> arena_;  // chunks; the first is kept by clear()
     size_t arena_used_ = 0;
     size_t arena_size_ = 0;
+    std::unique_ptr<WrittenHead> written_;  // kept by clear()
+    bool has_written_ = false;
 };
 
 }  // namespace heirloom::http

@@ -256,7 +256,7 @@ void Http1Client::encode_headers(const HeaderMap& headers, bool end_stream) {
             writer.put_line("content-length", headers.get(HeaderId::content_length));
         }
     }
-    write_head_end(writer, end_stream);
+    write_head_end(writer, headers, end_stream);
 }
 
 void Http1Client::reset(StreamReset) {

@@ -15,7 +15,12 @@ struct Http1Settings {
     uint32_t max_headers_count = 100;
     bool enable_trailers = false;    // forward trailers; else they are parsed and dropped
     bool proper_case_names = false;  // written as "Content-Type", else in lower case
-    bool accept_http10 = false;      // else 426
+    // What comes is written to the other side as it came: names, those that are added in between capitalized or not,
+    // and the reason phrase.
+    bool preserve_case = false;
+    bool capitalize_added = false;
+    bool forward_reason = false;
+    bool accept_http10 = false;  // else 426
     std::string_view default_host_for_http10;
     bool allow_absolute_url = true;
 };

@@ -23,6 +23,17 @@ constexpr std::array<bool, kWellKnownHeaders + 1> kOwnedByCodec = [] {
 constexpr size_t kPerField = 4;  // ": " and CRLF
 constexpr size_t kTargetGrowth = 3;
 
+// Up to a colon, which it returns, or the end.
+char* capitalize(char* at, const char* end) {
+    bool begins = true;
+    for (; at < end && *at != ':'; ++at) {
+        const bool letter = *at >= 'a' && *at <= 'z';
+        if (begins && letter) *at = static_cast<char>(*at - 'a' + 'A');
+        begins = !letter && !(*at >= 'A' && *at <= 'Z') && !(*at >= '0' && *at <= '9');
+    }
+    return at;
+}
+
 }  // namespace
 
 HeadWriter::HeadWriter(network::Buffer& out, const HeaderMap& headers, size_t extra) : out_(out) {
@@ -75,13 +86,24 @@ void HeadWriter::capitalize_names(FirstLine first) {
     char* at = begin_;
     if (first == FirstLine::apart) at = std::find(at, at_, '\n') + 1;
     while (at < at_) {
-        bool begins = true;
-        for (; at < at_ && *at != ':'; ++at) {
-            const bool letter = *at >= 'a' && *at <= 'z';
-            if (begins && letter) *at = static_cast<char>(*at - 'a' + 'A');
-            begins = !letter && !(*at >= 'A' && *at <= 'Z') && !(*at >= '0' && *at <= '9');
-        }
+        at = capitalize(at, at_);
         at = std::find(at, at_, '\n') + 1;
+    }
+}
+
+void HeadWriter::restore_names(const WrittenHead& written) {
+    char* at = std::find(begin_, at_, '\n') + 1;
+    while (at < at_) {
+        char* const colon = std::find(at, at_, ':');
+        const std::string_view name(at, static_cast<size_t>(colon - at));
+        const auto known =
+            std::ranges::find_if(written.names, [&](std::string_view one) { return equals_ignoring_case(one, name); });
+        if (known != written.names.end()) {
+            copy_bytes(at, *known);
+        } else if (written.capitalize_rest) {
+            capitalize(at, colon);
+        }
+        at = std::find(colon, at_, '\n') + 1;
     }
 }
 

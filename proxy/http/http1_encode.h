@@ -38,6 +38,8 @@ class HeadWriter {
     // Source: Envoy, header casing, "proper_case_words".
     enum class FirstLine : uint8_t { apart, field };
     void capitalize_names(FirstLine first);
+    // What was put so far, its first line apart: names as they were written, wherever `written` knows of them.
+    void restore_names(const WrittenHead& written);
     void finish();  // the empty line; commits to the buffer
 
   private:

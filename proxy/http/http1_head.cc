@@ -164,6 +164,8 @@ HeadParser::Line HeadParser::start_line(char* begin, char* end, HeaderMap& map) 
         head_.status = status.status;
         head_.protocol = status.protocol;
         map.add_view(HeaderId::status, name_of(HeaderId::status), status.digits);
+        if (settings_->preserve_case) note_written(map);
+        if (settings_->preserve_case && settings_->forward_reason) map.note_written().reason = status.reason;
         return Line::field;
     }
     RequestLine request;
@@ -172,6 +174,7 @@ HeadParser::Line HeadParser::start_line(char* begin, char* end, HeaderMap& map) 
         error.status != 0) {
         return refuse(error.status, error.details);
     }
+    if (settings_->preserve_case) note_written(map);
     head_.protocol = request.protocol;
     head_.connect = request.connect;
     head_.head_request = request.method == "HEAD";
@@ -181,6 +184,10 @@ HeadParser::Line HeadParser::start_line(char* begin, char* end, HeaderMap& map) 
     map.add_view(HeaderId::method, name_of(HeaderId::method), request.method);
     if (!request.scheme.empty()) map.add_view(HeaderId::scheme, name_of(HeaderId::scheme), request.scheme);
     return Line::field;
+}
+
+void HeadParser::note_written(HeaderMap& map) const {
+    map.note_written().capitalize_rest = settings_->capitalize_added;
 }
 
 // All lines that are there, up to the empty one or to one that is not to be accepted; position_ is behind the last good
@@ -196,10 +203,15 @@ HeadParser::Line HeadParser::field_lines(char* begin, char* end, HeaderMap& map)
             line_end_ = static_cast<uint32_t>(at + 2 - base_);
             return Line::end;
         }
-        at = lower_token(at, end);
+        const bool keep = settings_->preserve_case && kind_ != Kind::trailers;
+        if (keep) {
+            while (at != end && token_lower(*at) != 0) ++at;
+        } else {
+            at = lower_token(at, end);
+        }
         if (at == end) return Line::incomplete;
         if (*at != ':' || at == begin) return Line::malformed;
-        const std::string_view name(begin, static_cast<size_t>(at - begin));
+        std::string_view name(begin, static_cast<size_t>(at - begin));
         ++at;
         while (at != end && is_blank(*at)) ++at;
         const char* stop = find_control(at, end);
@@ -216,6 +228,7 @@ HeadParser::Line HeadParser::field_lines(char* begin, char* end, HeaderMap& map)
         while (stop != at && is_blank(stop[-1])) --stop;
         const std::string_view value(at, static_cast<size_t>(stop - at));
         if (++field_count_ > settings_->max_headers_count) return refuse(431, "http1.too_many_headers");
+        if (keep) name = map.keep_name(name);
         const HeaderId id = lookup_header(name);
         if (kExamined[static_cast<size_t>(id)] || kind_ == Kind::trailers) {
             if (accept_field(id, name, value, map) == Line::refused) return Line::refused;

@@ -48,6 +48,7 @@ class HeadParser {
     enum class Line : uint8_t { field, end, incomplete, malformed, refused };
     bool skip_empty_line(network::Buffer& buffer);
     Line start_line(char* begin, char* end, HeaderMap& map);
+    void note_written(HeaderMap& map) const;
     Line field_lines(char* begin, char* end, HeaderMap& map);
     Line accept_field(HeaderId id, std::string_view name, std::string_view value, HeaderMap& map);
     bool method_is_broken(const char* begin, const char* end) const;

@@ -117,6 +117,7 @@ bool parse_status_line(std::string_view line, StatusLine& out) {
     if (line.size() < 12 || !is_http_version(line.substr(0, 8)) || line[5] != '1' || line[8] != ' ') return false;
     if (line.size() > 12 && line[12] != ' ') return false;
     out.digits = line.substr(9, 3);
+    out.reason = line.substr(std::min<size_t>(line.size(), 13));
     if (!is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) || has_control(line)) return false;
     out.status = static_cast<uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
     out.protocol = line[7] == '0' ? Protocol::http10 : Protocol::http11;

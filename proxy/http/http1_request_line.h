@@ -25,6 +25,7 @@ CodecError parse_request_line(std::string_view line, bool accept_http10, bool al
 struct StatusLine {
     uint16_t status = 0;
     std::string_view digits;
+    std::string_view reason;  // "" when there is none
     Protocol protocol = Protocol::http11;
 };
 bool parse_status_line(std::string_view line, StatusLine& out);

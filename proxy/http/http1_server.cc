@@ -229,7 +229,7 @@ void Http1Server::encode_interim(uint16_t status, const HeaderMap& headers) {
     writer.put(reason_phrase(status));
     writer.put("\r\n");
     writer.put_fields(headers);
-    if (settings_.proper_case_names) writer.capitalize_names(HeadWriter::FirstLine::apart);
+    format_names(writer, headers);
     writer.finish();
     if (!busy_) connection_.flush();
 }
@@ -267,11 +267,13 @@ void Http1Server::encode_headers(const HeaderMap& headers, bool end_stream, bool
         close_ = true;
     }
 
-    HeadWriter writer(connection_.write_buffer(), headers, kHeadExtra);
+    std::string_view reason = reason_phrase(status);
+    if (headers.written() && !headers.written()->reason.empty()) reason = headers.written()->reason;
+    HeadWriter writer(connection_.write_buffer(), headers, kHeadExtra + reason.size());
     writer.put(protocol_ == Protocol::http10 ? "HTTP/1.0 " : "HTTP/1.1 ");
     writer.put_status(status);
     writer.put(" ");
-    writer.put(reason_phrase(status));
+    writer.put(reason);
     writer.put("\r\n");
     writer.put_fields(headers);
     if (framing == BodyFraming::length) {
@@ -295,7 +297,7 @@ void Http1Server::encode_headers(const HeaderMap& headers, bool end_stream, bool
     } else if (protocol_ == Protocol::http10) {
         writer.put("connection: keep-alive\r\n");
     }
-    write_head_end(writer, end_stream);
+    write_head_end(writer, headers, end_stream);
 }
 
 void Http1Server::reset(StreamReset) {

@@ -130,8 +130,17 @@ class Http1Side : public BodyFlow {
         end_message(settings_.enable_trailers ? &trailers : nullptr);
     }
 
-    void write_head_end(HeadWriter& writer, bool end_stream) {
-        if (settings_.proper_case_names) writer.capitalize_names(HeadWriter::FirstLine::apart);
+    // In what case names are written is the word of the side that the head came by, then of this one.
+    void format_names(HeadWriter& writer, const HeaderMap& headers) const {
+        if (headers.written()) {
+            writer.restore_names(*headers.written());
+        } else if (settings_.proper_case_names) {
+            writer.capitalize_names(HeadWriter::FirstLine::apart);
+        }
+    }
+
+    void write_head_end(HeadWriter& writer, const HeaderMap& headers, bool end_stream) {
+        format_names(writer, headers);
         writer.finish();
         if (end_stream) {
             end_message(nullptr);

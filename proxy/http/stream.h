@@ -63,6 +63,8 @@ class StreamHandler {
     virtual void on_request_trailers(HeaderMap& trailers) = 0;
     virtual void on_response_flow_high() = 0;  // stop the source of the response body
     virtual void on_response_flow_low() = 0;
+    // Somebody else answers in its place (a timeout, a tunnel that is not allowed): the fields that it would add.
+    virtual void add_response_fields(HeaderMap&) {}
     // The stream is over: complete, reset, timed out or the client left. No call on either side afterwards; whatever is
     // still open upstream is reset. The handler is destroyed at the end of the loop's iteration.
     virtual void on_destroy() = 0;

@@ -24,6 +24,7 @@ Inspection::Inspection(ListenerFilters& filters, network::AcceptedConnection acc
 Inspection::~Inspection() = default;
 
 void Inspection::start() {
+    start_ = filters_.loop_.now();
     if (const auto limit = filters_.config_.listener_filters_timeout; limit.count() > 0) {
         timer_.arm(filters_.loop_.timers(), limit);
     }
@@ -152,12 +153,16 @@ void Inspection::on_timer(void* self) {
 void Inspection::finish() {
     if (std::exchange(watched_, false)) filters_.loop_.remove(accepted_.fd.get(), this);
     accepted_.server_name = std::move(hello_.server_name);
-    filters_.sink_({std::move(accepted_), tls_, hello_.alpn});
+    filters_.sink_({std::move(accepted_), tls_, hello_.alpn, start_});
     end();
 }
 
 void Inspection::close() {
     if (std::exchange(watched_, false)) filters_.loop_.forget(this);
+    if (filters_.refusals_.wanted()) {
+        accepted_.server_name = std::move(hello_.server_name);
+        filters_.refusals_.ended_by_filter(accepted_, start_);
+    }
     accepted_.fd.reset();
     end();
 }

@@ -47,6 +47,7 @@ class Inspection final : public network::IoHandler,
     sockaddr_storage peer_;
     tls::ClientHello hello_;
     network::Timer timer_{&Inspection::on_timer, this};
+    std::chrono::steady_clock::time_point start_;
     size_t needed_ = 1;  // bytes, before it is worth looking again
     bool silent_ = true;
     bool past_proxy_header_ = false;

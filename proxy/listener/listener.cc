@@ -42,13 +42,14 @@ Listener::Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting
       stats_(setting.stats),
       matcher_(std::move(setting.matcher)),
       address_(setting.address),
+      refusals_(loop, setting.log, setting.address),
       shards_(setting.shards.size()) {
     for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i].listener = this;
         shards_[i].fd = setting.shards[i];
     }
     if (setting.filters) {
-        filters_ = std::make_unique<ListenerFilters>(loop, *setting.filters, stats_, setting.filter_stats,
+        filters_ = std::make_unique<ListenerFilters>(loop, *setting.filters, stats_, setting.filter_stats, refusals_,
                                                      [this](Inspected one) { choose_chain(std::move(one)); });
     }
 }
@@ -100,7 +101,7 @@ void Listener::accept_one(int fd) {
     if (filters_) return filters_->inspect(std::move(accepted));
     if (!matcher_) return hand_over(chains_.front(), std::move(accepted));
     static const std::vector<std::string> unknown;
-    choose_chain({std::move(accepted), false, unknown});
+    choose_chain({std::move(accepted), false, unknown, loop_.now()});
 }
 
 void Listener::choose_chain(Inspected inspected) {
@@ -114,7 +115,10 @@ void Listener::choose_chain(Inspected inspected) {
                                          .server_name = accepted.server_name,
                                          .transport_protocol = inspected.tls ? "tls" : "raw_buffer",
                                          .application_protocols = inspected.application_protocols});
-    if (chain == FilterChainMatcher::kNone) return stats_.no_filter_chain_match.add();
+    if (chain == FilterChainMatcher::kNone) {
+        stats_.no_filter_chain_match.add();
+        return refusals_.no_filter_chain(accepted, inspected.start);
+    }
     hand_over(chains_[chain], std::move(inspected.accepted));
 }
 

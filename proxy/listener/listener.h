@@ -22,6 +22,7 @@
 #include "proxy/listener/filter_chain_match.h"
 #include "proxy/listener/listener_filters.h"
 #include "proxy/listener/listener_stats.h"
+#include "proxy/listener/refusal_log.h"
 #include "proxy/network/event_loop.h"
 
 namespace heirloom::listener {
@@ -45,6 +46,7 @@ class Listener {
         shm::SocketAddress address{};                         // as bound; for the matcher
         const config::ListenerConfig* filters = nullptr;      // has listener filters; null: none. Outlives the listener
         ListenerFilterStats filter_stats{};
+        access_log::Logger* log = nullptr;  // of connections that come to no chain; null: none. Outlives the listener
     };
     // `reserve` outlives this.
     Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting);
@@ -91,6 +93,7 @@ class Listener {
     const ListenerStats stats_;
     const std::shared_ptr<const FilterChainMatcher> matcher_;
     const shm::SocketAddress address_;
+    RefusalLog refusals_;
     std::unique_ptr<ListenerFilters> filters_;  // null: none
     std::vector<Shard> shards_;
     network::Timer retry_{&Listener::on_retry, this};

@@ -4,8 +4,14 @@
 namespace heirloom::listener {
 
 ListenerFilters::ListenerFilters(network::EventLoop& loop, const config::ListenerConfig& config,
-                                 const ListenerStats& stats, const ListenerFilterStats& filter_stats, Sink sink)
-    : loop_(loop), config_(config), stats_(stats), filter_stats_(filter_stats), sink_(std::move(sink)) {}
+                                 const ListenerStats& stats, const ListenerFilterStats& filter_stats,
+                                 RefusalLog& refusals, Sink sink)
+    : loop_(loop),
+      config_(config),
+      stats_(stats),
+      filter_stats_(filter_stats),
+      refusals_(refusals),
+      sink_(std::move(sink)) {}
 
 ListenerFilters::~ListenerFilters() { close_now(); }
 

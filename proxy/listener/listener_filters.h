@@ -16,6 +16,7 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/listener/inspection.h"
 #include "proxy/listener/listener_stats.h"
+#include "proxy/listener/refusal_log.h"
 #include "proxy/upstream/intrusive_list.h"
 
 namespace heirloom::listener {
@@ -26,15 +27,16 @@ struct Inspected {
     network::AcceptedConnection accepted;
     bool tls = false;
     const std::vector<std::string>& application_protocols;  // offered by ALPN
+    std::chrono::steady_clock::time_point start;
 };
 
 class ListenerFilters {
   public:
     using Sink = std::function<void(Inspected)>;
 
-    // `config` outlives this. `sink` takes each connection that is not closed here.
+    // `config` and `refusals` outlive this. `sink` takes each connection that is not closed here.
     ListenerFilters(network::EventLoop& loop, const config::ListenerConfig& config, const ListenerStats& stats,
-                    const ListenerFilterStats& filter_stats, Sink sink);
+                    const ListenerFilterStats& filter_stats, RefusalLog& refusals, Sink sink);
     ~ListenerFilters();  // close_now()
     ListenerFilters(const ListenerFilters&) = delete;
     ListenerFilters& operator=(const ListenerFilters&) = delete;
@@ -58,6 +60,7 @@ class ListenerFilters {
     const config::ListenerConfig& config_;
     const ListenerStats stats_;
     const ListenerFilterStats filter_stats_;
+    RefusalLog& refusals_;
     const Sink sink_;
     std::function<void(int)> on_change_;
     upstream::IntrusiveList<Inspection, &Inspection::hook> inspections_;

@@ -44,15 +44,19 @@ std::string& made_by(const config::RegexRewrite& rewrite, std::string_view text)
 }
 
 void add_forwarded_host(http::HeaderMap& headers, std::string_view host) {
-    const http::HeaderField* const field = headers.find(kForwardedHost);
-    if (!field || field->value.empty()) return headers.set(kForwardedHost, host);
-    const std::string_view value = field->value;
-    std::string_view last = value.substr(value.rfind(',') + 1);
+    std::string list;  // of all lines
+    for (const http::HeaderField& field : headers.fields()) {
+        if (field.removed || field.value.empty() || field.name != kForwardedHost) continue;
+        if (!list.empty()) list += ',';
+        list += field.value;
+    }
+    std::string_view last = std::string_view(list).substr(list.rfind(',') + 1);
     while (last.starts_with(' ')) last.remove_prefix(1);
-    if (last == host) return;
-    std::string longer(value);
-    longer.append(",").append(host);
-    headers.set(kForwardedHost, longer);
+    if (last != host) {
+        if (!list.empty()) list += ',';
+        list += host;
+    }
+    headers.set(kForwardedHost, list);
 }
 
 }  // namespace

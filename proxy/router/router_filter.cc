@@ -56,14 +56,17 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     virtual_host_ = matched.virtual_host;
     if (virtual_host_) info.virtual_host = virtual_host_->name;
     if (matched.to_https) return redirect_to_https();
+    if (matched.route) {
+        route_ = matched.index;
+        info.route_name = matched.route->name;
+        if (matched.route->forward) action_ = &*matched.route->forward;
+    }
     const bool connect = !headers.has(HeaderId::path);
     if (connect || headers.has(HeaderId::upgrade)) {
         // A CONNECT that no route takes is not found rather than forbidden.
         const bool settled = connect && !matched.route;
         tunnel_ = connect ? Tunnel::connect : Tunnel::upgrade;
-        const config::ForwardAction* const forward =
-            matched.route && matched.route->forward ? &*matched.route->forward : nullptr;
-        if (!settled && !settle_tunnel(connect ? "connect" : headers.get(HeaderId::upgrade), forward)) return;
+        if (!settled && !settle_tunnel(connect ? "connect" : headers.get(HeaderId::upgrade), action_)) return;
     }
     context_.stats.rq_total.add();
     if (!matched.route) {
@@ -71,10 +74,7 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
         info.set_flag(ResponseFlag::no_route_found);
         return reply(404, {}, "route_not_found");
     }
-    info.route_name = matched.route->name;
-    route_ = matched.index;
-    if (!matched.route->forward) return answer_here(*matched.route);
-    action_ = &*matched.route->forward;
+    if (!action_) return answer_here(*matched.route);
     if (!find_cluster()) return;
     prepare_request(*matched.route);
     const EnvoyOrders orders = take_envoy_orders(headers);

@@ -70,6 +70,7 @@ class RouterFilter final : public http::StreamHandler,
     void on_request_trailers(http::HeaderMap& trailers) override;
     void on_response_flow_high() override;
     void on_response_flow_low() override;
+    void add_response_fields(http::HeaderMap& fields) override;
     void on_destroy() override;
 
   private:

@@ -64,6 +64,7 @@ bool RouterFilter::find_cluster() {
 void RouterFilter::prepare_request(const config::RouteConfig& route) {
     http::HeaderMap& headers = *headers_;
     RouteMutators& mutators = context_.mutators;
+    if (context_.config->scheme_of_upstream) headers.set(HeaderId::scheme, cluster_->config().tls ? "https" : "http");
     if (weighted_ != RouteMutators::kNoChoice) {
         if (!mutators.empty()) mutators.mutate_weighted_request(route_, weighted_, headers, stream_.info());
         const config::WeightedCluster& chosen = action_->weighted_clusters[weighted_];
@@ -106,6 +107,12 @@ void RouterFilter::answer_here(const config::RouteConfig& route) {
     http::HeaderMap add;
     if (status == 201 || status / 100 == 3) add.add_copy(HeaderId::location, redirect_location(*headers_, redirect));
     reply(status, body, "direct_response", &add);
+}
+
+// Of a route that forwards, as in Envoy.
+void RouterFilter::add_response_fields(http::HeaderMap& fields) {
+    if (!action_ || !context_.mutators.has_response(route_)) return;
+    context_.mutators.mutate_response(route_, weighted_, fields, *headers_, stream_.info());
 }
 
 // `add`: further fields; the route's mutations are applied to them.

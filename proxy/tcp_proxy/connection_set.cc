@@ -44,8 +44,11 @@ http::StreamInfo& ConnectionSet::record() {
     return record_;
 }
 
-void ConnectionSet::log(const http::StreamInfo& info) {
-    setting_.access_log.log({info, no_headers_, nullptr, nullptr});
+void ConnectionSet::log(const http::StreamInfo& info, config::LogType type) {
+    setting_.access_log.log({info, no_headers_, nullptr, nullptr, type});
+    // What the listener has to say of the connection is the same.
+    if (setting_.listener_log && type == config::LogType::tcp_connection_end)
+        setting_.listener_log->log({info, no_headers_, nullptr, nullptr, config::LogType::not_set});
 }
 
 void ConnectionSet::remove(Tunnel& tunnel) {

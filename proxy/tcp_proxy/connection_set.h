@@ -29,6 +29,7 @@ struct TcpProxySetting {
     shm::SocketAddress listen_address;  // as bound
     uint32_t buffer_limit_bytes = 1024 * 1024;
     std::string filter_chain_name;
+    access_log::Logger* listener_log = nullptr;  // of whole connections; null: none
 };
 
 class ConnectionSet final : public network::ConnectionAcceptor {
@@ -56,12 +57,12 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     // For tunnels.
     const TcpProxySetting& setting() const { return setting_; }
     upstream::WorkerCluster* choose_cluster();
-    bool logs() const { return !setting_.access_log.empty(); }
+    bool logs() const { return !setting_.access_log.empty() || setting_.listener_log; }
     // Of the listener, or where that says too little of the connection itself.
     const shm::SocketAddress& local_address(network::Connection& connection) const;
     // Empty, for the tunnel that ends now.
     http::StreamInfo& record();
-    void log(const http::StreamInfo& info);
+    void log(const http::StreamInfo& info, config::LogType type);
     void remove(Tunnel& tunnel);
 
   private:

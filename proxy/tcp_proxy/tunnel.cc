@@ -55,6 +55,10 @@ bool Tunnel::start() {
         duration_timer_ = std::make_unique<network::Timer>(&Tunnel::on_max_duration, this);
         duration_timer_->arm(setting.loop.timers(), limit);
     }
+    if (const milliseconds interval = setting.tcp->access_log_options.interval; interval.count() > 0 && set_.logs()) {
+        log_timer_ = std::make_unique<network::Timer>(&Tunnel::on_log_interval, this);
+        log_timer_->arm(setting.loop.timers(), interval);
+    }
     connect();
     return true;
 }
@@ -112,6 +116,7 @@ void Tunnel::on_upstream_connected() {
     connected_ = true;
     if (downstream_.closing()) return end_upstream();
     if (set_.logs()) up().local_address();  // not known any more when it is closed
+    if (set_.logs() && set_.setting().tcp->access_log_options.at_tunnel) log(config::LogType::tcp_upstream_connected);
     up().set_reading(downstream_.connected());
     downstream_.set_reading(true);
     touch();
@@ -245,6 +250,7 @@ void Tunnel::on_closed(CloseReason reason) {
     downstream_gone_ = true;
     idle_timer_.cancel();
     duration_timer_.reset();
+    log_timer_.reset();
     const TcpProxySetting& setting = set_.setting();
     if (reason == CloseReason::connect_timeout) {
         setting.stats.listener.downstream_cx_transport_socket_connect_timeout.add();
@@ -258,7 +264,7 @@ void Tunnel::on_closed(CloseReason reason) {
     setting.stats.listener.downstream_cx_length_ms.record(static_cast<uint64_t>(lived.count()));
     setting.stats.worker.downstream_cx_active.sub();
     setting.stats.total_connections.sub();
-    if (set_.logs()) log();
+    if (set_.logs()) log(config::LogType::tcp_connection_end);
     end_upstream();
     if (upstream_state_ == Upstream::none) return set_.remove(*this);
     flushing_ = up().pending_write_bytes() != 0;
@@ -334,12 +340,20 @@ void Tunnel::count_bytes() {
     tell(stats.downstream_cx_tx_bytes_buffered, downstream_.pending_write_bytes(), buffered_out_);
 }
 
-void Tunnel::log() {
+void Tunnel::on_log_interval(void* self) {
+    auto& tunnel = *static_cast<Tunnel*>(self);
+    if (tunnel.downstream_.closing()) return;
+    tunnel.log(config::LogType::tcp_periodic);
+    const TcpProxySetting& setting = tunnel.set_.setting();
+    tunnel.log_timer_->arm(setting.loop.timers(), setting.tcp->access_log_options.interval);
+}
+
+void Tunnel::log(config::LogType type) {
     http::StreamInfo& info = set_.record();
     info.protocol.reset();
     info.start_wall = start_wall_;
     info.start = start_;
-    info.end = end_;
+    if (type == config::LogType::tcp_connection_end) info.end = end_;
     info.response_flags = flags_;
     info.connection_termination_details = termination_;
     info.bytes_received = downstream_.bytes_received();
@@ -365,7 +379,7 @@ void Tunnel::log() {
         info.upstream_local = up().local_address();
         if (const network::TlsSession* const tls = up().tls()) info.make_upstream_details().tls = tls->keep();
     }
-    set_.log(info);
+    set_.log(info, type);
     info.forget_upstream_connection();
 }
 

@@ -79,6 +79,7 @@ class Tunnel final : public network::ConnectionCallbacks,
 
     static void on_idle(void* self);
     static void on_max_duration(void* self);
+    static void on_log_interval(void* self);
     void connect();
     void refuse(http::ResponseFlag flag);
     void on_upstream_connected();
@@ -100,7 +101,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     const shm::SocketAddress& client_address();
     const shm::SocketAddress& local_address();
     void count_bytes();
-    void log();
+    void log(config::LogType type);
 
     ConnectionSet& set_;
     network::Connection downstream_;
@@ -112,6 +113,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     std::unique_ptr<const Proxied> proxied_;        // told by a PROXY header
     network::Timer idle_timer_{&Tunnel::on_idle, this};
     std::unique_ptr<network::Timer> duration_timer_;  // only where configured
+    std::unique_ptr<network::Timer> log_timer_;       // likewise
     std::chrono::steady_clock::time_point start_;
     std::chrono::steady_clock::time_point end_{};
     std::chrono::system_clock::time_point start_wall_;

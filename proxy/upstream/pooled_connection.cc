@@ -126,6 +126,9 @@ void PooledConnection::make_codec() {
         http::Http1Settings settings;
         settings.enable_trailers = context.config.http1_trailers;
         settings.proper_case_names = context.config.http1_proper_case_names;
+        settings.preserve_case = context.config.http1_preserve_case.on;
+        settings.capitalize_added = context.config.http1_preserve_case.capitalize_added;
+        settings.forward_reason = context.config.http1_preserve_case.forward_reason;
         codec_ = http::make_http1_client(*connection_, *this, settings);
     }
 }

@@ -29,4 +29,4 @@ with Client(proxy.port) as client:
 
 code, _, text = validate(config(up, http_protocol_options={'header_key_format': {}}))
 expect(code, 1)
-expect_in('http_protocol_options.header_key_format: proper_case_words is required', text)
+expect_in('http_protocol_options.header_key_format: one of proper_case_words, stateful_formatter is required', text)

@@ -51,9 +51,12 @@ TEST_CASE_FIXTURE(FilterFixture, "status and duration") {
     CHECK(passes(took));  // 5.9 ms
     took.value = 6;
     CHECK_FALSE(passes(took));
-    took.value = 0;
-    info.end.reset();
+    info.end.reset();  // under way: so far
+    info.start = std::chrono::steady_clock::now();
+    took.value = 600'000;
     CHECK_FALSE(passes(took));
+    info.start -= std::chrono::seconds(601);
+    CHECK(passes(took));
 }
 
 TEST_CASE_FIXTURE(FilterFixture, "a runtime value takes the place of the configured one") {
@@ -178,6 +181,8 @@ TEST_CASE_FIXTURE(FilterFixture, "who writes") {
     info.protocol.reset();
     CHECK(passes(filter));
     CHECK(type_of(record()) == config::LogType::tcp_connection_end);
+    const Record other{info, request, nullptr, nullptr, config::LogType::not_set};
+    CHECK(type_of(other) == config::LogType::not_set);
 }
 
 }  // namespace heirloom::access_log

@@ -2,6 +2,7 @@
 // Listeners with several filter chains, listener filters, TCP and the HTTP/2 options of both sides.
 #include <doctest/doctest.h>
 
+#include "proxy/config/local_reply_config.h"
 #include "tests/unit/config/load_text.h"
 
 using namespace heirloom;
@@ -47,6 +48,7 @@ std::string cluster(const std::string& options, const std::string& fields = "") 
 }
 
 const std::string kListener = "static_resources.listeners[0].";
+const std::string kManager = kListener + "filter_chains[0].filters[0].typed_config.";
 const std::string kTlsSocket =
     ", transport_socket: {name: t, typed_config: {\"@type\": "
     "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}";
@@ -217,6 +219,54 @@ TEST_CASE("HTTP/2 and client certificates in a connection manager") {
               "max_outbound_frames: must be at least 1\n" + at + "connection_keepalive.timeout: required\n" + at +
               "connection_keepalive.interval: must be at least 0.001s\n" + at +
               "connection_keepalive.interval_jitter.value: must be from 0 to 100");
+}
+
+TEST_CASE("local replies, targets and forwarding of a connection manager") {
+    const auto snapshot = load(http(
+        "local_reply_config: {mappers: [{filter: {status_code_filter: {comparison: {op: GE, value: {default_value: "
+        "500, runtime_key: k}}}}, status_code: 299, body: {inline_string: b}, body_format_override: {json_format: {a: "
+        "'%LOCAL_REPLY_BODY%'}}, headers_to_add: [{header: {key: X-A, value: '%RESPONSE_CODE%'}}]}], body_format: "
+        "{text_format_source: {inline_string: t}, content_type: text/html}}, normalize_path: true, merge_slashes: "
+        "true, "
+        "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT, strip_any_host_port: true, strip_trailing_host_dot: "
+        "true, via: v, append_x_forwarded_port: true, scheme_header_transformation: {scheme_to_overwrite: https, "
+        "match_upstream: true}, stream_error_on_invalid_http_message: true, request_id_extension: {typed_config: "
+        "{\"@type\": type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig, pack_trace_reason: "
+        "false}}"));
+    REQUIRE_MESSAGE(snapshot.ok(), snapshot.error().text);
+    const HttpConnectionManagerConfig& config = *(*snapshot)->listeners.at(0).filter_chains.at(0).http;
+    REQUIRE(config.local_reply);
+    const LocalReplyMapper& mapper = config.local_reply->mappers.at(0);
+    CHECK(mapper.filter.value == 500);
+    CHECK(mapper.status == 299);
+    CHECK(mapper.body == "b");
+    CHECK(mapper.format->content_type == "application/json");
+    CHECK(mapper.headers.add.at(0).name == "x-a");
+    CHECK(config.local_reply->format->content_type == "text/html");
+    CHECK(config.target.normalize_path);
+    CHECK(config.target.merge_slashes);
+    CHECK(config.target.escaped_slashes == TargetRules::EscapedSlashes::redirect);
+    CHECK(config.target.strip_port == TargetRules::StripPort::any);
+    CHECK(config.target.strip_trailing_dot);
+    CHECK(config.via == "v");
+    CHECK(config.append_x_forwarded_port);
+    CHECK(config.scheme == "https");
+    CHECK(config.scheme_of_upstream);
+    CHECK(config.keep_open_after_400);
+    const auto wrong = [](const std::string& fields, const std::string& place, const std::string& text) {
+        const auto result = load(http(fields));
+        REQUIRE_FALSE(result.ok());
+        CHECK_MESSAGE(result.error().text.find(kManager + place + ": " + text) != std::string::npos,
+                      result.error().text);
+    };
+    wrong("local_reply_config: {mappers: [{status_code: 600}]}", "local_reply_config.mappers[0].filter", "required");
+    wrong("local_reply_config: {mappers: [{status_code: 600}]}", "local_reply_config.mappers[0].status_code",
+          "must be from 200 to 599");
+    wrong("local_reply_config: {body_format: {}}", "local_reply_config.body_format", "one of");
+    wrong("scheme_header_transformation: {scheme_to_overwrite: ftp}",
+          "scheme_header_transformation.scheme_to_overwrite", "must be http or https");
+    wrong("strip_any_host_port: true, strip_matching_host_port: true", "strip_any_host_port", "only one of");
+    wrong("request_id_extension: {}", "request_id_extension.typed_config", "required");
 }
 
 TEST_CASE("the protocol of a cluster") {

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "proxy/connection_manager/internal_address.h"
-#include "proxy/connection_manager/local_reply.h"
 
 namespace heirloom::connection_manager {
 namespace {
@@ -275,15 +274,6 @@ TEST_CASE("a response gets server and date by the rules") {
     CHECK(prepared(ServerHeader::append_if_absent, false, nullptr) == "ours");
     CHECK(prepared(ServerHeader::pass_through, false, "theirs") == "theirs");
     CHECK(prepared(ServerHeader::pass_through, true, nullptr).empty());
-}
-
-TEST_CASE("a local reply to gRPC is trailers only") {
-    http::HeaderMap request, reply;
-    request.add_copy("content-type", "application/grpc+proto");
-    CHECK(make_local_reply(reply, request, 503, "no healthy 100%", nullptr).empty());
-    CHECK(reply.get(http::HeaderId::status) == "200");
-    CHECK(reply.find("grpc-status")->value == "14");
-    CHECK(reply.find("grpc-message")->value == "no healthy 100%25");
 }
 
 }  // namespace heirloom::connection_manager

@@ -49,7 +49,7 @@ struct Filters : upstream::LoopFixture {
     void open() {
         filters.emplace(
             *loop, config, make_listener_stats(*registrar, "l"), make_listener_filter_stats(*registrar, config),
-            [this](Inspected one) {
+            refusals.emplace(*loop, nullptr, shm::SocketAddress{}), [this](Inspected one) {
                 const auto text = [](const auto& address) { return address ? address->to_string() : ""; };
                 CHECK(changes == 1);
                 handed.push_back({std::move(one.accepted.fd), one.accepted.unread.to_string(),
@@ -77,6 +77,7 @@ struct Filters : upstream::LoopFixture {
     }
 
     config::ListenerConfig config;
+    std::optional<RefusalLog> refusals;
     std::optional<ListenerFilters> filters;
     std::vector<Handed> handed;
     int changes = 0;

@@ -165,6 +165,13 @@ TEST_CASE("x-forwarded-host gets the old host once") {
     CHECK(forwarded("first, outer:80") == "first, outer:80");
     CHECK(forwarded("outer:80") == "outer:80");
     CHECK(forwarded("outer:80,last") == "outer:80,last,outer:80");
+    http::HeaderMap several = request("outer", "/");
+    for (const char* line : {"first", "", "second"}) several.add_copy("x-forwarded-host", line);
+    rewrite_host(several, "inner", true, false);
+    CHECK(several.find("x-forwarded-host")->value == "first,second,outer");
+    CHECK(std::ranges::count_if(several.fields(), [](const http::HeaderField& field) {
+              return !field.removed && field.name == "x-forwarded-host";
+          }) == 1);
 }
 
 }  // namespace heirloom::router
