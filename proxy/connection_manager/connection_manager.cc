@@ -426,8 +426,22 @@ void ConnectionManager::count_bytes() {
     const HttpStats& stats = config().stats.http;
     stats.downstream_cx_rx_bytes_total.add(connection_.bytes_received());
     stats.downstream_cx_tx_bytes_total.add(connection_.bytes_sent());
+    if (config().listener_log) {
+        extras().received += connection_.bytes_received();
+        extras().sent += connection_.bytes_sent();
+    }
     connection_.forget_bytes();
     count_buffered();
+}
+
+void ConnectionManager::log_connection(network::CloseReason reason) {
+    http::StreamInfo info;
+    if (codec_) info.protocol = codec_->protocol();
+    info.bytes_received = extras().received;
+    info.bytes_sent = extras().sent;
+    if (reason == network::CloseReason::connect_timeout)
+        info.connection_termination_details = "transport socket timeout was reached";
+    set_.log(*this, info, start_);
 }
 
 void ConnectionManager::count_buffered() {
@@ -467,7 +481,7 @@ void ConnectionManager::on_closed(network::CloseReason reason) {
     if (soft_draining_) stats.http.downstream_cx_http1_soft_drain.sub();
     stats.listener.downstream_cx_destroy.add();
     stats.listener.downstream_cx_active.sub();
-    if (config().listener_log) set_.log(*this, codec_ ? std::optional(codec_->protocol()) : std::nullopt, start_);
+    if (config().listener_log) log_connection(reason);
     stats.listener.downstream_cx_length_ms.record(static_cast<uint64_t>(lived.count()));
     stats.worker.downstream_cx_active.sub();
     stats.total_connections.sub();

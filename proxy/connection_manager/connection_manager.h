@@ -122,6 +122,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
         std::string client_certificate;                  // made when first asked for
         std::string server_name;                         // of a TLS that is not ended here
         std::string_view slow_head;                      // static: the timeout that ended a head, HTTP/2
+        uint64_t received = 0, sent = 0;                 // bytes, where the listener logs its connections
     };
 
     // What timer_ waits for. While a stream is under way it may still be armed, but does nothing; it is armed anew when
@@ -146,6 +147,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void refuse_slow_head();
     std::string_view count_slow_head();
     void count_bytes();
+    void log_connection(network::CloseReason reason);
     void count_buffered();
 
     ConnectionSet& set_;

@@ -42,7 +42,7 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
                                  .timeout = http2.keepalive_timeout,
                                  .jitter_percent = http2.keepalive_jitter_percent};
     listens_on_any_ = config_.listen_address.is_any();
-    wants_peer_ = http.use_remote_address || !config_.access_log.empty() || config_.listener_log;
+    wants_peer_ = http.use_remote_address || !config_.access_log.empty() || config_.listener_log || http.local_reply;
     if (http.local_reply) local_replies_ = std::make_unique<LocalReplyMapper>(config_.loop, http.local_reply);
 }
 
@@ -67,10 +67,8 @@ void ConnectionSet::remove(ConnectionManager& connection) {
     if (on_change_) on_change_(-1);
 }
 
-void ConnectionSet::log(ConnectionManager& connection, std::optional<http::Protocol> protocol,
+void ConnectionSet::log(ConnectionManager& connection, http::StreamInfo& info,
                         std::chrono::steady_clock::time_point start) {
-    http::StreamInfo info;
-    info.protocol = protocol;
     info.start = start;
     info.end = config_.loop.now();
     info.start_wall = config_.loop.wall_now() - (*info.end - start);

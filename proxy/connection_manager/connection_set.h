@@ -46,8 +46,8 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     void release_stream(Stream& stream);
     void remove(ConnectionManager& connection);
     // The listener's record of a connection that has ended.
-    void log(ConnectionManager& connection, std::optional<http::Protocol> protocol,
-             std::chrono::steady_clock::time_point start);
+    // `info` has what the connection alone knows.
+    void log(ConnectionManager& connection, http::StreamInfo& info, std::chrono::steady_clock::time_point start);
 
   private:
     void put_streams_away();

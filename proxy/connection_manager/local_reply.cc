@@ -94,6 +94,7 @@ std::string_view make_local_reply(HeaderMap& head, const HeaderMap& request, con
     MappedReply mapped{reply.status, reply.body, kPlain};
     const std::string_view told_type = head.get(HeaderId::content_type);
     if (context.mapper) context.mapper->apply(mapped, head, request, *context.info);
+    if (mapped.status == 204 || mapped.status == 304) mapped.body = {};  // they have none, whatever a mapper says
     if (asks_for_grpc(request)) {
         become_grpc(head, mapped, reply.grpc_status);
         return {};

@@ -125,6 +125,7 @@ void Stream::on_request_body(network::Buffer& data, bool end_stream) {
 
 void Stream::on_request_trailers(http::HeaderMap& trailers) {
     if (over() || !handler_) return;
+    if (connection_->config().http->underscores != config::UnderscoreNames::allow && !admit_names(trailers)) return;
     touch();
     note_request_complete();
     handler_->on_request_trailers(trailers);

@@ -20,6 +20,12 @@ constexpr std::array<bool, kWellKnownHeaders + 1> kOwnedByCodec = [] {
     return table;
 }();
 
+// An order of names without regard to case.
+bool comes_before(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return a.size() < b.size();
+    return std::ranges::lexicographical_compare(a, b, {}, token_lower, token_lower);
+}
+
 constexpr size_t kPerField = 4;  // ": " and CRLF
 constexpr size_t kTargetGrowth = 3;
 
@@ -92,13 +98,15 @@ void HeadWriter::capitalize_names(FirstLine first) {
 }
 
 void HeadWriter::restore_names(const WrittenHead& written) {
+    // A client may send thousands: not each with each. The first spelling of a name stays in front.
+    std::vector<std::string_view> names(written.names);
+    std::ranges::stable_sort(names, comes_before);
     char* at = std::find(begin_, at_, '\n') + 1;
     while (at < at_) {
         char* const colon = std::find(at, at_, ':');
         const std::string_view name(at, static_cast<size_t>(colon - at));
-        const auto known =
-            std::ranges::find_if(written.names, [&](std::string_view one) { return equals_ignoring_case(one, name); });
-        if (known != written.names.end()) {
+        const auto known = std::ranges::lower_bound(names, name, comes_before);
+        if (known != names.end() && equals_ignoring_case(*known, name)) {
             copy_bytes(at, *known);
         } else if (written.capitalize_rest) {
             capitalize(at, colon);
