@@ -7,7 +7,8 @@ namespace heirloom::server {
 
 namespace {
 
-constexpr size_t kPiece = 16 * 1024;              // that is sent at once
+constexpr size_t kPiece = 16 * 1024;  // that is sent at once
+constexpr std::chrono::seconds kPauseAfterFailure{1};
 constexpr size_t kMostUnsent = 16 * 1024 * 1024;  // as in Envoy; then the connection is of no use
 
 }  // namespace
@@ -53,6 +54,7 @@ void StatsdConnection::flush() {
 }
 
 bool StatsdConnection::connect() {
+    if (loop_.now() < retry_at_) return false;
     upstream::WorkerCluster* const cluster = clusters_.find(cluster_);
     if (!cluster) return false;
     upstream::EndpointLease endpoint = cluster->choose();
@@ -77,7 +79,11 @@ void StatsdConnection::on_connected() {
     flush();
 }
 
-void StatsdConnection::on_tcp_failure(http::StreamReset, std::string_view) { drop(); }
+// The failure itself is counted in stats that are told: without a pause it would make the next attempt.
+void StatsdConnection::on_tcp_failure(http::StreamReset, std::string_view) {
+    retry_at_ = loop_.now() + kPauseAfterFailure;
+    drop();
+}
 
 // Nobody talks to us on this connection.
 void StatsdConnection::on_data() { upstream_->connection().read_buffer().clear(); }

@@ -39,6 +39,7 @@ class StatsdConnection final : public stats::LineWriter, private upstream::TcpCa
     const stats::Counter overflow_, dropped_;
     std::unique_ptr<upstream::TcpUpstream> upstream_;  // null: none, not even on its way
     bool connected_ = false;
+    std::chrono::steady_clock::time_point retry_at_{};
     std::string kept_;      // lines that are not flushed, or wait for the connection
     uint64_t lines_ = 0;    // in `kept_`
     size_t unflushed_ = 0;  // bytes at the end of `kept_` that are not flushed

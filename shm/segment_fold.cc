@@ -81,16 +81,17 @@ void Segment::Impl::for_each_present_cell(const OwnerTruth& truth, const Present
     }
 }
 
-Segment::Survey::Survey(const Segment& segment) : segment_(segment) {
-    Impl& impl = *segment.impl_;
-    const uint64_t fold_word = get(impl.header().fold_word);
-    Surveyed found{fold_word, impl.present(impl.bank_offset(bank_in(fold_word))), {}};
-    for_each_slot(counted_in(fold_word), impl.shape.generation_slots, [&](uint32_t slot) {
-        const uint32_t rows = impl.counted_rows(slot);
-        for (uint32_t i = 0; i < rows; ++i) found.rows.push_back({slot, i, impl.present(impl.row_offset(slot, i))});
+void Segment::Impl::survey() const {
+    const uint64_t fold_word = get(header().fold_word);
+    Surveyed found{fold_word, present(bank_offset(bank_in(fold_word))), {}};
+    for_each_slot(counted_in(fold_word), shape.generation_slots, [&](uint32_t slot) {
+        const uint32_t counted = counted_rows(slot);
+        for (uint32_t i = 0; i < counted; ++i) found.rows.push_back({slot, i, present(row_offset(slot, i))});
     });
-    impl.surveyed = std::move(found);
+    surveyed = std::move(found);
 }
+
+Segment::Survey::Survey(const Segment& segment) : segment_(segment) { segment.impl_->survey(); }
 
 Segment::Survey::~Survey() { segment_.impl_->surveyed.reset(); }
 

@@ -58,7 +58,7 @@ struct Segment::Impl {
     std::byte* base = nullptr;
     bool writable = false;
     std::optional<OwnerTruth> owner;
-    std::optional<Surveyed> surveyed;
+    mutable std::optional<Surveyed> surveyed;  // anew when the fold word has changed
 
     ~Impl();
     // Maps the whole file. Cells are writable when `writable`; the rest only for the owner.
@@ -107,6 +107,7 @@ struct Segment::Impl {
     void flip(OwnerTruth& truth, uint32_t counted);
     // Owner: the slot counts from now on.
     void count_slot(OwnerTruth& truth, uint32_t slot);
+    void survey() const;
     template <class Visit>
     static void for_each_present_cell(const OwnerTruth& truth, const PresentPages& pages, const Visit& visit);
     void zero_block(const OwnerTruth& truth, uint32_t slot);
@@ -169,6 +170,7 @@ auto Segment::Impl::consistently(Read read) const {
     const auto& word = header().fold_word;
     for (int attempt = 0;; ++attempt) {
         const uint64_t before = get(word);
+        if (surveyed && surveyed->fold_word != before) survey();
         auto result = read(before);
         if (get(word) == before || attempt == kReadAttempts) return result;
         pause_before_retry(attempt);

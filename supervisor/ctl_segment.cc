@@ -117,6 +117,7 @@ Result<FoundSegment> find_segment(const std::string& run_dir) {
 }
 
 std::string print_stats(const shm::Segment& segment, std::string_view filter, bool as_json) {
+    const shm::Segment::Survey survey(segment);
     Lines lines;
     for (size_t at = 0; at < segment.stat_count(); ++at) add_stat(segment, segment.stat(at), filter, lines);
     if (as_json) return boost::json::serialize(boost::json::object(lines.begin(), lines.end())) + "\n";

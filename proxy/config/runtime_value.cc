@@ -37,12 +37,16 @@ void parse_percent(RuntimeValue& value, const Document& document) {
     if (!problems.any()) value.percent = read_fractional_percent(percent);
 }
 
+// No number, truth or percent is longer; text need not be understood.
+constexpr size_t kLongestValue = 4096;
+
 }  // namespace
 
 RuntimeValue parse_runtime_value(std::string text) {
     RuntimeValue value;
     const std::string stripped(strip(text));
     value.text = std::move(text);
+    if (stripped.size() > kLongestValue) return value;
     const Result<Document> document = parse_yaml("runtime", stripped);
     if (!document || !document->root) return value;
     const Node& node = *document->root;

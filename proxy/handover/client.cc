@@ -147,13 +147,19 @@ std::vector<uint32_t> Client::register_stats(std::span<const stats::Registrar::S
         const auto& answer = received->message.stats_registered();
         if (answer.request_id() != last_request_) continue;  // of a request that was given up
         const auto count = std::min(slots.size(), static_cast<size_t>(answer.slots_size()));
+        const std::string* first_refused = nullptr;
+        size_t refused = 0;
         for (size_t i = 0; i < count; ++i) {
             const uint32_t slot = answer.slots(static_cast<int>(i));
             if (slot != kRefusedSlot && slot < segment_->shape().stat_slots) {
                 slots[i] = slot;
             } else {
-                spdlog::warn("stat '{}' is not kept: refused by the supervisor", specs[i].name);
+                if (refused++ == 0) first_refused = &specs[i].name;
             }
+        }
+        if (refused == 1) spdlog::warn("stat '{}' is not kept: refused by the supervisor", *first_refused);
+        if (refused > 1) {
+            spdlog::warn("{} stats from '{}' on are not kept: refused by the supervisor", refused, *first_refused);
         }
         return slots;
     }

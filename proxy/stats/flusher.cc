@@ -2,7 +2,9 @@
 #include "proxy/stats/flusher.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <unordered_set>
 
@@ -54,9 +56,12 @@ void Flusher::prepare() {
     std::unordered_set<std::string_view> existing;
     std::vector<shm::StatInfo> wanted;
     std::vector<Registrar::Spec> specs;
+    specs.push_back({std::string(shm::kTellerName), StatKind::gauge, {}});
+    uint64_t used = 1, more = 0;
     for (size_t i = 0; i < count; ++i) {
         const shm::StatInfo info = segment_.stat(i);
         if (info.name.empty()) continue;
+        used = std::max(used, uint64_t{info.first_slot} + info.slot_count);
         if (info.name.starts_with(shm::kToldPrefix)) existing.insert(info.name);
         if (shm::is_hidden_stat(info.name)) continue;
         // Which codes of a counter by code are told is decided when they come.
@@ -67,9 +72,17 @@ void Flusher::prepare() {
         } else {
             specs.push_back(
                 {told_name(info.name), info.kind == StatKind::counter_by_code ? info.kind : StatKind::counter, {}});
+            more += info.kind == StatKind::counter_by_code ? shm::kCodeSlots : 1;
         }
     }
-    specs.push_back({std::string(shm::kTellerName), StatKind::gauge, {}});
+    // Cells are never taken back: what cannot all be noted must not take them from the stats of later generations.
+    has_room_ = existing.size() + 1 >= specs.size() || used + more <= segment_.shape().stat_slots / 10 * 9;
+    if (!has_room_) {
+        histograms_.clear();
+        spdlog::error("stats_sinks: the segment has no room to note what was told of {} stats; nothing is told",
+                      specs.size());
+        return;
+    }
     registrar_.prefetch(std::move(specs));
     teller_ = registrar_.gauge(shm::kTellerName);
     const shm::Segment::Survey survey(segment_);
@@ -122,7 +135,7 @@ bool Flusher::may_tell() {
 }
 
 bool Flusher::flush() {
-    if (!wants_to_tell_) return true;
+    if (!wants_to_tell_ || !has_room_) return true;
     if (!may_tell()) return false;
     // What was told of a stat is read before it is added to; a page that was not there holds nothing yet.
     const shm::Segment::Survey survey(segment_);

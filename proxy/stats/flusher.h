@@ -87,6 +87,7 @@ class Flusher {
     const uint32_t generation_slot_;
     const Rules& rules_;
     std::vector<Sink> sinks_;
+    bool has_room_ = false;  // for what was told, in the segment; else nothing is told
     std::vector<Stat> stats_;
     std::unordered_map<uint32_t, std::vector<Line>> histograms_;  // by first slot
     std::vector<Codes> codes_;
