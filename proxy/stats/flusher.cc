@@ -72,11 +72,14 @@ void Flusher::prepare() {
         } else {
             specs.push_back(
                 {told_name(info.name), info.kind == StatKind::counter_by_code ? info.kind : StatKind::counter, {}});
-            more += info.kind == StatKind::counter_by_code ? shm::kCodeSlots : 1;
         }
     }
-    // Cells are never taken back: what cannot all be noted must not take them from the stats of later generations.
-    has_room_ = existing.size() + 1 >= specs.size() || used + more <= segment_.shape().stat_slots / 10 * 9;
+    for (const Registrar::Spec& spec : specs) {
+        if (!existing.contains(spec.name)) more += spec.kind == StatKind::counter_by_code ? shm::kCodeSlots : 1;
+    }
+    // Cells are never taken back: what cannot all be noted must not take them from the stats of later generations. But
+    // for the teller nothing more is taken where all have been there before.
+    has_room_ = more <= 1 || used + more <= segment_.shape().stat_slots / 10 * 9;
     if (!has_room_) {
         histograms_.clear();
         spdlog::error("stats_sinks: the segment has no room to note what was told of {} stats; nothing is told",

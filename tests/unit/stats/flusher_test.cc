@@ -143,6 +143,31 @@ TEST_CASE_FIXTURE(FlusherFixture, "a reset of the counters is no change") {
     CHECK(take() == "envoy.server.things:2|c\n");
 }
 
+TEST_CASE_FIXTURE(FlusherFixture,
+                  "where there is no room to note what was told, nothing is, and nobody's room is taken") {
+    const auto add_clusters = [&](int from, int to) {
+        for (int i = from; i < to; ++i)
+            registrar.code_counter("cluster.c" + std::to_string(i) + ".upstream_rq_").add(200);
+    };
+    SUBCASE("what was noted before counts once") {
+        add_clusters(0, 12);
+        make(registrar, generation);
+        add_clusters(12, 13);  // of the next generation
+        const auto flusher = make(registrar, generation);
+        flusher->begin();
+        flusher->flush();
+        CHECK(take().find("cluster.c12.upstream_rq_200:1|c") != std::string::npos);
+    }
+    SUBCASE("too many at once") {
+        add_clusters(0, 17);
+        const auto flusher = make(registrar, generation);
+        flusher->begin();
+        CHECK(flusher->flush());
+        CHECK(take().empty());
+        CHECK(segment->register_stat("one.more.", shm::StatKind::counter_by_code).ok());
+    }
+}
+
 TEST_CASE_FIXTURE(FlusherFixture, "what is rejected is not told") {
     registrar.counter("server.things").add();
     registrar.counter("server.others").add();
