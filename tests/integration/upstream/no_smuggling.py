@@ -51,6 +51,11 @@ evil = [
     HEAD + [('transfer-encoding', 'chunked')], HEAD + [('connection', 'close')], HEAD + [('keep-alive', '1')],
     HEAD + [('proxy-connection', 'close')], HEAD + [('upgrade', 'websocket')], HEAD + [('te', 'gzip')],
     HEAD + [('host', 'other.test')], HEAD + [('content-length', '1'), ('content-length', '2')], HEAD + [('content-length', '-1')],
+    HEAD + [('te', 'trailers, chunked')], HEAD + [('x-a', ' chunked\r\n')], HEAD + [('transfer-encoding', 'trailers')],
+    HEAD + [('content-length', '0x4')], HEAD + [('content-length', '4,4')], HEAD + [('content-length', '')], HEAD + [('content-length', '18446744073709551617')],
+    HEAD + [(':method', 'POST')], HEAD + [(':authority', 'b')], HEAD + [(':unknown', 'x')], HEAD + [(':status', '200')],
+    replaced(':path', 'evil'), replaced(':path', '/a\tb'), replaced(':scheme', 'http://evil/?'), replaced(':authority', 'a, b'), replaced(':authority', 'a?b'),
+    replaced(':authority', 'a#b'), replaced(':authority', 'a\\b'), replaced(':method', 'GET:x'), replaced(':method', 'GET\t/evil'),
     HEAD + [(':path', '/twice')], HEAD + [('x-a', 'v'), (':late', 'v')], [field for field in HEAD if field[0] != ':path'],
 ]
 for fields in evil:
@@ -60,7 +65,9 @@ expect(attempt(HEAD + [('content-length', '30')], b'1'), False, 'less body than 
 before = len(upstream.requests)
 expect_true(attempt(HEAD, b'body'), 'a body without a length passes')
 expect(upstream.requests[before].headers.get('transfer-encoding'), 'chunked')
-expect(attempt(HEAD, b'body', [('x-t', 'a\r\nb: c')]), False, 'trailers are checked too')
+expect(attempt(HEAD + [('content-length', '0')], b'GET /evil HTTP/1.1\r\nhost: a\r\n\r\n'), False, 'a body behind a length of 0')
+for trailer in ([('x-t', 'a\r\nb: c')], [(':path', '/late')], [('transfer-encoding', 'chunked')], [('connection', 'close')], [('x t', 'v')]):
+    expect(attempt(HEAD, b'body', trailer), False, f'trailers are checked too: {trailer}')
 paths = {request.path for request in upstream.requests}
 expect(paths, {'/'}, 'nothing evil arrived')
 usual = {'host', 'x-forwarded-proto', 'x-request-id', 'x-envoy-expected-rq-timeout-ms', 'transfer-encoding'}
