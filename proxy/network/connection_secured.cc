@@ -73,14 +73,16 @@ void Connection::handshake() {
         case TransportSocket::Handshake::complete:
             break;
     }
-    // What the handshake still has to send leaves with the first bytes of the owner.
     handshaking_ = false;
     secured.established = true;
     secured.undecoded = !secured.in.empty();
+    // One segment less: where a request has come along, its answer carries the tickets. A peer that is silent gets them
+    // at once, so that nothing lies here meanwhile.
+    const bool can_wait = secured.undecoded && secured.socket->output_can_wait();
     passage_.reset();
     callbacks_.on_connected();
     if (state_ == State::open && reading_) read_ready();
-    if (state_ != State::closed) flush();
+    if (state_ != State::closed && !(state_ == State::open && can_wait)) flush();
 }
 
 bool Connection::read_secured() {
@@ -98,6 +100,7 @@ bool Connection::deliver_secured() {
         return true;
     }
     const size_t before = read_buffer_.size();
+    const size_t unsent = secured.out.size();
     const TransportSocket::Input input = secured.socket->decode(secured.in, read_buffer_, secured.out);
     const size_t received = read_buffer_.size() - before;
     bytes_received_ += received;
@@ -115,7 +118,7 @@ bool Connection::deliver_secured() {
             fail_transport(CloseReason::reset);
             return false;
     }
-    if (!secured.out.empty()) {
+    if (secured.out.size() > unsent) {
         flush();
         if (secured.out.size() > kMostUnsent) {
             fail_transport(CloseReason::reset);
@@ -151,7 +154,9 @@ bool Connection::write_secured() {
 // A close_notify on the way out, unless bytes before it are lost: the peer must not take them for all there was.
 void Connection::send_farewell() {
     Secured& secured = *secured_;
-    if (!secured.established || side_finished_ || write_failed_ || pending_write_bytes() != 0) return;
+    if (!secured.established || side_finished_ || write_failed_) return;
+    write_out(secured.out);
+    if (write_failed_ || pending_write_bytes() != 0) return;
     side_finished_ = true;
     secured.socket->finish(secured.out);
     write_out(secured.out);

@@ -32,6 +32,9 @@ class TransportSocket {
     // This side sends no more (close_notify). Called once, only after the handshake; decode() goes on. False: the
     // protocol has no word for it, and the FIN has to say it.
     virtual bool finish(Buffer& out) = 0;
+    // Asked when the handshake is over: whether the peer can do without what it left in `out` until it gets content
+    // (tickets of TLS 1.3, for a later connection).
+    virtual bool output_can_wait() const { return false; }
     // Null where there is no TLS. Asked after the handshake.
     virtual const TlsSession* session() const = 0;
     // Why handshake() or decode() failed, one line in Envoy's words; "" before.

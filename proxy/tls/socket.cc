@@ -137,4 +137,8 @@ bool Socket::finish(network::Buffer& out) {
     return true;
 }
 
+// A server of TLS 1.3 ends with the client's Finished; only tickets come after it. Other handshakes end with words that
+// the peer waits for.
+bool Socket::output_can_wait() const { return side_ == Side::server && SSL_version(ssl_) == TLS1_3_VERSION; }
+
 }  // namespace heirloom::tls

@@ -33,6 +33,7 @@ class Socket : public network::TransportSocket {
     Input decode(network::Buffer& in, network::Buffer& plain, network::Buffer& out) override;
     bool encode(network::Buffer& plain, network::Buffer& out, size_t limit) override;
     bool finish(network::Buffer& out) override;
+    bool output_can_wait() const override;
     const network::TlsSession* session() const override { return session_.get(); }
     std::string_view failure() const override { return failure_; }
 

@@ -81,11 +81,11 @@ struct TcpPair {
     void send(std::string_view text) {
         REQUIRE(::send(far.get(), text.data(), text.size(), 0) == ssize_t(text.size()));
     }
-    std::string receive(size_t want) {
+    std::string receive(size_t want, int flags = 0) {
         std::string text;
         char bytes[65536];
         while (text.size() < want) {
-            const ssize_t got = ::recv(far.get(), bytes, std::min(sizeof(bytes), want - text.size()), 0);
+            const ssize_t got = ::recv(far.get(), bytes, std::min(sizeof(bytes), want - text.size()), flags);
             if (got <= 0) break;
             text.append(bytes, static_cast<size_t>(got));
         }

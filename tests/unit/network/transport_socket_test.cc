@@ -12,6 +12,7 @@ struct Whisper : TransportSocket {
     bool speaks_first = false;
     bool greeted = false;
     bool chatty = false;  // answers by itself
+    bool patient = false;
     std::string why;
 
     static std::string record(std::string_view text) {
@@ -61,6 +62,7 @@ struct Whisper : TransportSocket {
         out.append(std::string_view("\0", 1));
         return true;
     }
+    bool output_can_wait() const override { return patient; }
     const TlsSession* session() const override { return nullptr; }
     std::string_view failure() const override { return why; }
 };
@@ -99,6 +101,50 @@ TEST_CASE("the handshake comes first, then content both ways") {
     CHECK(f.connection.bytes_sent() == 13);
     f.connection.close();
     CHECK(f.pair.receive(2) == std::string(1, '\0'));
+}
+
+TEST_CASE("what can wait of a handshake leaves with the answer to what came along") {
+    Fixture f;
+    auto socket = std::make_unique<Whisper>();
+    Whisper& whisper = *socket;
+    f.connection.set_transport_socket(std::move(socket));
+    REQUIRE(f.connection.start());
+
+    SUBCASE("held until the answer") {
+        whisper.patient = true;
+        f.pair.send("hi" + Whisper::record("question"));
+        REQUIRE(f.until([&] { return f.owner.received == "question"; }));
+        CHECK(f.pair.receive(16, MSG_DONTWAIT).empty());
+        f.connection.write_buffer().append("answer");
+        f.connection.flush();
+        CHECK(f.pair.receive(9) == "yo" + Whisper::record("answer"));
+    }
+    SUBCASE("not where the connection is closed without one") {
+        whisper.patient = true;
+        f.pair.send("hi" + Whisper::record("question"));
+        REQUIRE(f.until([&] { return f.owner.received == "question"; }));
+        f.connection.close();
+        CHECK(f.pair.receive(3) == "yo" + std::string(1, '\0'));
+    }
+    SUBCASE("not beyond what comes next") {
+        whisper.patient = true;
+        f.pair.send("hi" + Whisper::record("one"));
+        REQUIRE(f.until([&] { return f.owner.received == "one"; }));
+        f.pair.send(Whisper::record("two"));
+        REQUIRE(f.until([&] { return f.owner.received == "onetwo"; }));
+        CHECK(f.pair.receive(2) == "yo");
+    }
+    SUBCASE("not where nothing came along") {
+        whisper.patient = true;
+        f.pair.send("hi");
+        REQUIRE(f.until([&] { return f.connection.connected(); }));
+        CHECK(f.pair.receive(2) == "yo");
+    }
+    SUBCASE("not what the peer waits for") {
+        f.pair.send("hi" + Whisper::record("question"));
+        REQUIRE(f.until([&] { return f.owner.received == "question"; }));
+        CHECK(f.pair.receive(2) == "yo");
+    }
 }
 
 TEST_CASE("bytes that were read before the connection was made come first") {
