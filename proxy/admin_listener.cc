@@ -14,16 +14,18 @@ std::shared_ptr<const config::HttpConnectionManagerConfig> admin_http(const conf
 
 }  // namespace
 
-AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server, const config::AdminConfig& config,
-                             stats::Registrar& registrar, LogFiles log_files, handover::ListeningSocket socket)
+AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server, const config::Snapshot& snapshot,
+                             stats::Registrar& registrar, LogFiles log_files, handover::ListeningSocket socket,
+                             network::ConnectionCount& connections)
     : loop_(loop),
       socket_(std::move(socket)),
+      counts_(connections),
       drain_(std::chrono::seconds(0), true),
       handlers_(admin::make_admin(server)),
-      log_(std::make_unique<access_log::Logger>(loop, config.access_logs, std::move(log_files))) {
+      log_(std::make_unique<access_log::Logger>(loop, snapshot.admin->access_logs, std::move(log_files))) {
     connections_ = std::make_unique<connection_manager::ConnectionSet>(connection_manager::ConnectionManagerConfig{
         .loop = loop,
-        .http = admin_http(config),
+        .http = admin_http(*snapshot.admin),
         .stats = connection_manager::make_connection_manager_stats(registrar, "admin", "admin", "main_thread"),
         .handlers = *handlers_,
         .access_log = *log_,
@@ -35,11 +37,13 @@ AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server
         .filter_chain_name = ""});
     listener_ = std::make_unique<listener::Listener>(
         loop, reserve_,
-        listener::Listener::Setting{.name = "admin",
-                                    .shards = socket_.fds(),
-                                    .shared = false,
-                                    .chains = {{.acceptor = *connections_}},
-                                    .stats = listener::make_listener_stats(registrar, "admin")});
+        listener::Listener::Setting{
+            .name = "admin",
+            .shards = socket_.fds(),
+            .shared = false,
+            .chains = {{.acceptor = *connections_}},
+            .stats = listener::make_listener_stats(registrar, "admin"),
+            .limits = {counts_, "", snapshot.max_downstream_connections, snapshot.admin->ignore_global_conn_limit}});
 }
 
 void AdminListener::stop_polling() {

@@ -19,8 +19,10 @@ namespace heirloom::server {
 
 class AdminListener {
   public:
-    AdminListener(network::EventLoop& loop, admin::ServerView& server, const config::AdminConfig& config,
-                  stats::Registrar& registrar, LogFiles log_files, handover::ListeningSocket socket);
+    // REQUIRES: the snapshot has an admin interface. `connections`, of the process, outlives this.
+    AdminListener(network::EventLoop& loop, admin::ServerView& server, const config::Snapshot& snapshot,
+                  stats::Registrar& registrar, LogFiles log_files, handover::ListeningSocket socket,
+                  network::ConnectionCount& connections);
 
     const shm::SocketAddress& address() const { return socket_.bound; }
     bool start_polling() { return listener_->start(); }
@@ -35,6 +37,7 @@ class AdminListener {
   private:
     network::EventLoop& loop_;
     handover::ListeningSocket socket_;
+    network::ListenerCounts counts_;
     handover::DrainManager drain_;
     connection_manager::Random random_;
     listener::FdReserve reserve_;

@@ -58,7 +58,8 @@ struct Maker {
 
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
                                                       stats::Registrar& registrar, access_log::AccessLogManager& logs,
-                                                      const TlsContexts& contexts) {
+                                                      const TlsContexts& contexts,
+                                                      network::ConnectionCount& connections) {
     Maker maker{workers, registrar, logs, contexts};
     std::vector<ListenerPlan> plans;
     for (const config::ListenerConfig& listener : snapshot.listeners) {
@@ -70,6 +71,9 @@ Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& sn
         const std::string name = listener::stat_name(listener);
         plan.stats = listener::make_listener_stats(registrar, name);
         plan.filter_stats = listener::make_listener_filter_stats(registrar, listener);
+        plan.counts = std::make_unique<network::ListenerCounts>(connections);
+        plan.limits = {*plan.counts, listener.configured_name, snapshot.max_downstream_connections,
+                       listener.ignore_global_conn_limit};
         auto matcher = std::make_shared<const listener::FilterChainMatcher>(listener);
         if (!matcher->trivial()) plan.matcher = std::move(matcher);
         for (const config::FilterChainConfig* config : chains_of(listener)) {

@@ -10,6 +10,7 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/connection_manager/connection_manager_stats.h"
 #include "proxy/handover/inherited_sockets.h"
+#include "proxy/listener/connection_limits.h"
 #include "proxy/listener/filter_chain_match.h"
 #include "proxy/listener/listener_stats.h"
 #include "proxy/router/route_table.h"
@@ -38,6 +39,8 @@ struct ListenerPlan {
     LogFiles log_files;
     listener::ListenerStats stats;
     listener::ListenerFilterStats filter_stats;
+    std::unique_ptr<network::ListenerCounts> counts;
+    listener::ConnectionLimits limits;
     handover::ListeningSocket socket;  // filled in when bound
 
     bool inbound() const { return config->traffic_direction == config::ListenerConfig::Direction::inbound; }
@@ -46,10 +49,12 @@ struct ListenerPlan {
 // Opens what each of `configs` writes to. Error: "unable to open file ...".
 Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vector<config::AccessLogConfig>& configs);
 
-// One plan per listener of the snapshot, without sockets. `contexts` were made of the same snapshot.
+// One plan per listener of the snapshot, without sockets. `contexts` were made of the same snapshot; `connections`, of
+// the process, outlives the plans.
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,
                                                       stats::Registrar& registrar, access_log::AccessLogManager& logs,
-                                                      const TlsContexts& contexts);
+                                                      const TlsContexts& contexts,
+                                                      network::ConnectionCount& connections);
 
 handover::SocketRequest socket_request_of(const config::ListenerConfig& listener);
 handover::SocketRequest socket_request_of(const config::AdminConfig& admin);

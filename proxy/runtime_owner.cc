@@ -134,4 +134,22 @@ void RuntimeOwner::hide() {
     for (const stats::Gauge& gauge : {stats_.admin_overrides_active, stats_.num_keys, stats_.num_layers}) gauge.set(0);
 }
 
+void warn_of_connection_limit(const config::Snapshot& snapshot, const runtime::Table& table) {
+    constexpr const char* kKey = "overload.global_downstream_max_connections";
+    constexpr const char* kMonitor = "envoy.resource_monitors.global_downstream_max_connections";
+    const bool by_key = table.has(config::RuntimeKey::of(kKey));
+    if (snapshot.max_downstream_connections && by_key) {
+        SPDLOG_LOGGER_WARN(
+            main_log(),
+            "Global downstream connections limits is configured via deprecated runtime key {} and in {}. "
+            "Using overload manager config.",
+            kKey, kMonitor);
+    } else if (!snapshot.max_downstream_connections && !by_key) {
+        SPDLOG_LOGGER_WARN(main_log(),
+                           "There is no configured limit to the number of allowed active downstream connections. "
+                           "Configure a limit in `{}` resource monitor.",
+                           kMonitor);
+    }
+}
+
 }  // namespace heirloom::server

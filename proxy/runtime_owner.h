@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proxy/config/runtime_config.h"
+#include "proxy/config/snapshot.h"
 #include "proxy/network/event_loop.h"
 #include "proxy/network/move_watcher.h"
 #include "proxy/runtime/layers.h"
@@ -59,5 +60,8 @@ class RuntimeOwner {
     std::unique_ptr<network::MoveWatcher> watcher_;  // null: no disk layer
     bool shown_ = false;
 };
+
+// At the start: that downstream connections have no limit, or two.
+void warn_of_connection_limit(const config::Snapshot& snapshot, const runtime::Table& table);
 
 }  // namespace heirloom::server

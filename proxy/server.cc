@@ -140,6 +140,7 @@ Status Server::load() {
     auto owner = RuntimeOwner::create(loop_, snapshot_->runtime, runtime_stats_);
     if (!owner) return owner.error();
     runtime_ = std::move(*owner);
+    warn_of_connection_limit(*snapshot_, *runtime_->table());
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} cluster(s)", snapshot_->clusters.size());
     SPDLOG_LOGGER_INFO(log_of("config"), "loading {} listener(s)", snapshot_->listeners.size());
     return Ok{};
@@ -173,7 +174,7 @@ void Server::on_chain_changed(const config::DownstreamTlsConfig* changed,
 
 Status Server::prepare_listeners() {
     logs_ = std::make_unique<access_log::AccessLogManager>(*registrar_, options_.file_flush_interval);
-    auto plans = make_listener_plans(*snapshot_, options_.concurrency, *registrar_, *logs_, *tls_);
+    auto plans = make_listener_plans(*snapshot_, options_.concurrency, *registrar_, *logs_, *tls_, connections_);
     if (!plans) return plans.error();
     plans_ = std::move(*plans);
     listener_stats_.listener_added.add(plans_.size());
@@ -193,8 +194,8 @@ Status Server::bind() {
     if (snapshot_->admin) {
         Result<LogFiles> files = open_logs(*logs_, snapshot_->admin->access_logs);
         if (!files) return files.error();
-        admin_ = std::make_unique<AdminListener>(loop_, *this, *snapshot_->admin, *registrar_, std::move(*files),
-                                                 std::move((*sockets)[next++]));
+        admin_ = std::make_unique<AdminListener>(loop_, *this, *snapshot_, *registrar_, std::move(*files),
+                                                 std::move((*sockets)[next++]), connections_);
         SPDLOG_LOGGER_INFO(log_of("admin"), "admin address: {}", admin_->address().to_string());
     } else {
         SPDLOG_LOGGER_INFO(main_log(), "No admin address given, so no admin HTTP server started.");

@@ -135,6 +135,7 @@ class Server final : public handover::ClientCallbacks, public admin::ServerView 
     handover::DrainManager drain_;
     std::unique_ptr<TlsContexts> tls_;
     std::unique_ptr<access_log::AccessLogManager> logs_;
+    network::ConnectionCount connections_;  // downstream, of all listeners
     std::vector<ListenerPlan> plans_;
     std::unique_ptr<AdminListener> admin_;  // null: no admin configured
     std::unique_ptr<upstream::ClusterManager> clusters_;

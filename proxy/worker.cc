@@ -85,7 +85,8 @@ std::unique_ptr<Worker::Part> Worker::make_part(const ListenerPlan& plan) {
         .address = plan.socket.bound,
         .filters = listener::ListenerFilters::wanted(*plan.config) ? plan.config : nullptr,
         .filter_stats = plan.filter_stats,
-        .log = part->log.get()};
+        .log = part->log.get(),
+        .limits = plan.limits};
     for (const size_t shard : choice.shards) setting.shards.push_back(all[shard]);
     for (const ChainPlan& chain : plan.chains) {
         part->chains.push_back(make_chain(plan, chain, part->log.get()));

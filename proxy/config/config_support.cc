@@ -40,9 +40,9 @@ rewrite names only groups that its expression has, and has no blanks.
 `auto_sni` and `auto_host_sni` never send an address as server name (RFC 6066); `auto_san_validation` checks the
 certificate for it all the same. `sni` is sent as it is written.
 
-What a `runtime_key` does, which other keys there are and where values come from: runtime.md. `not_health_check_filter` lets
-every request through, as none is answered as a health check. A filter in `and_filter` or `or_filter` has the fields of the one
-around it.
+What a `runtime_key` does, which other keys there are and where values come from: runtime.md. `overload_manager` has one
+resource monitor, that of downstream connections. `not_health_check_filter` lets every request through, as none is answered as a
+health check. A filter in `and_filter` or `or_filter` has the fields of the one around it.
 
 `stats_tags` take RE2 expressions with a group, no lookahead. An address of `stats_sinks` is an IP address or a unix socket; `UDP` is
 for these alone, and `TCP` means the same there. A `tcp_cluster_name` needs the node's `id` and `cluster`.

@@ -56,6 +56,7 @@ void read_admin(const Admin& message, Snapshot& snapshot, Problems& problems) {
         admin.access_logs.push_back(
             read_access_log(message.access_log(i), path.item("access_log", static_cast<size_t>(i)), problems));
     }
+    admin.ignore_global_conn_limit = message.ignore_global_conn_limit();
     if (!message.has_address()) return;  // as in Envoy: no admin interface
     admin.address = read_listen_address(message.address(), path.field("address"), &admin.unix_mode, problems);
     snapshot.admin = std::move(admin);
@@ -77,6 +78,10 @@ void read_bootstrap(const Bootstrap& message, Problems& problems, Snapshot& snap
     if (message.has_layered_runtime()) {
         snapshot.runtime = read_layered_runtime(message.layered_runtime(), snapshot.node.cluster,
                                                 Path().field("layered_runtime"), problems);
+    }
+    if (message.has_overload_manager()) {
+        snapshot.max_downstream_connections =
+            read_overload_manager(message.overload_manager(), Path().field("overload_manager"), problems);
     }
     ReadContext context{.problems = problems, .clusters = {}};
     read_secrets(message, context);

@@ -117,6 +117,7 @@ ListenerConfig read_listener(const Listener& message, const Path& path, ReadCont
     READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
     if (config.per_connection_buffer_limit_bytes == 0)
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
+    config.ignore_global_conn_limit = message.ignore_global_conn_limit();
     config.traffic_direction = read_direction(message.traffic_direction());
     if (message.drain_type() == Listener::MODIFY_ONLY) config.drain_type = ListenerConfig::DrainType::modify_only;
     for (int i = 0; i < message.access_log_size(); ++i) {

@@ -7,6 +7,8 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/overload/v3/overload.pb.h"
+#include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "proxy/config/readers.h"
 #include "proxy/config/runtime_config.h"
@@ -16,8 +18,12 @@ namespace {
 
 using envoy::config::bootstrap::v3::LayeredRuntime;
 using envoy::config::bootstrap::v3::RuntimeLayer;
+using envoy::config::overload::v3::OverloadManager;
+using envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
 using google::protobuf::Struct;
 using google::protobuf::Value;
+
+constexpr const char* kConnectionMonitor = "envoy.resource_monitors.global_downstream_max_connections";
 
 bool is_percent(const Struct& message) {
     return message.fields().empty() || message.fields().contains("numerator") ||
@@ -128,6 +134,33 @@ std::shared_ptr<const RuntimeConfig> read_layered_runtime(const LayeredRuntime& 
         }
     }
     return config;
+}
+
+std::optional<uint64_t> read_overload_manager(const OverloadManager& message, const Path& path, Problems& problems) {
+    std::optional<uint64_t> limit;
+    if (message.resource_monitors().empty())
+        problems.error(path.field("resource_monitors"), "at least one is required");
+    for (int i = 0; i < message.resource_monitors_size(); ++i) {
+        const auto& monitor = message.resource_monitors(i);
+        const Path at = path.item("resource_monitors", static_cast<size_t>(i));
+        // It is found by its type; the name is what a trigger would name it by.
+        if (monitor.name() != kConnectionMonitor) {
+            problems.error(at.field("name"), std::string("must be ") + kConnectionMonitor);
+        }
+        DownstreamConnectionsConfig connections;
+        if (!monitor.typed_config().UnpackTo(&connections)) {
+            problems.error(at.field("typed_config"), "required");
+            continue;
+        }
+        const int64_t most = connections.max_active_downstream_connections();
+        if (most <= 0) {
+            problems.error(at.field("typed_config").field("max_active_downstream_connections"),
+                           "must be greater than 0");
+        }
+        if (limit) problems.error(at, std::string("Duplicate resource monitor ") + kConnectionMonitor);
+        limit = static_cast<uint64_t>(most);
+    }
+    return limit;
 }
 
 }  // namespace heirloom::config

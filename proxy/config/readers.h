@@ -46,6 +46,9 @@ namespace envoy::config::listener::v3 {
 class FilterChain;
 class Listener;
 }  // namespace envoy::config::listener::v3
+namespace envoy::config::overload::v3 {
+class OverloadManager;
+}
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
 class QueryParameterMatcher;
@@ -262,6 +265,9 @@ RuntimeFraction read_runtime_fraction(const envoy::config::core::v3::RuntimeFrac
 std::shared_ptr<const RuntimeConfig> read_layered_runtime(const envoy::config::bootstrap::v3::LayeredRuntime& message,
                                                           const std::string& service_cluster, const Path& path,
                                                           Problems& problems);
+// The most downstream connections; none: no limit.
+std::optional<uint64_t> read_overload_manager(const envoy::config::overload::v3::OverloadManager& message,
+                                              const Path& path, Problems& problems);
 
 // --- one file each
 std::shared_ptr<const TcpProxyConfig> read_tcp_proxy(

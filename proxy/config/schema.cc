@@ -17,6 +17,7 @@
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
 #include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
 #include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -43,6 +44,8 @@ const std::vector<AnyTypes>& any_types() {
         {"envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport.transport_socket/"
          "typed_config",
          {sockets::tls::v3::UpstreamTlsContext::descriptor(), sockets::raw_buffer::v3::RawBuffer::descriptor()}},
+        {"envoy.config.overload.v3.ResourceMonitor.typed_config",
+         {extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig::descriptor()}},
         {"envoy.service.discovery.v3.DiscoveryResponse.resources", {sockets::tls::v3::Secret::descriptor()}},
         {"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.typed_config",
          {extensions::filters::http::router::v3::Router::descriptor()}},

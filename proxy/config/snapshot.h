@@ -207,6 +207,7 @@ struct ListenerConfig {
     bool freebind = false;
     uint32_t tcp_fast_open_queue_length = 0;
     uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
+    bool ignore_global_conn_limit = false;
     enum class Direction { unspecified, inbound, outbound } traffic_direction = Direction::unspecified;
     enum class DrainType { standard, modify_only } drain_type = DrainType::standard;
 };
@@ -272,6 +273,7 @@ struct AdminConfig {
     shm::SocketAddress address;
     uint32_t unix_mode = 0;
     std::vector<AccessLogConfig> access_logs;
+    bool ignore_global_conn_limit = false;
 };
 
 struct NodeConfig {
@@ -299,8 +301,9 @@ struct Snapshot {
         std::vector<std::pair<std::string, std::string>> secrets;
         std::chrono::system_clock::time_point loaded;
     } dump;
-    uint64_t hash = 0;                             // of the text, for the reload report
-    std::shared_ptr<const RuntimeConfig> runtime;  // null: none
+    uint64_t hash = 0;                                   // of the text, for the reload report
+    std::shared_ptr<const RuntimeConfig> runtime;        // null: none
+    std::optional<uint64_t> max_downstream_connections;  // by the overload manager; none: the runtime's, if any
 
     const ClusterConfig* find_cluster(std::string_view name) const;
 };

@@ -12,7 +12,10 @@ namespace heirloom::connection_manager {
 using std::chrono::milliseconds;
 
 ConnectionManager::ConnectionManager(ConnectionSet& set, network::AcceptedConnection accepted, bool keep_peer)
-    : set_(set), connection_(set.config().loop, std::move(accepted.fd), *this), secure_(accepted.transport != nullptr) {
+    : set_(set),
+      ticket_(std::move(accepted.ticket)),
+      connection_(set.config().loop, std::move(accepted.fd), *this),
+      secure_(accepted.transport != nullptr) {
     if (keep_peer) connection_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
     connection_.set_high_watermark(set.config().buffer_limit_bytes);
     connection_.close_on_reset();

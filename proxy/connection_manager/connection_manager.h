@@ -151,6 +151,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void count_buffered();
 
     ConnectionSet& set_;
+    const network::ConnectionTicket ticket_;
     network::Connection connection_;
     std::unique_ptr<http::ServerCodec> codec_;                // null: not chosen yet
     upstream::IntrusiveList<Stream, &Stream::hook> streams_;  // under way; HTTP/1: one at most

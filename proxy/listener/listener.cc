@@ -40,6 +40,7 @@ Listener::Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting
       shared_(setting.shared),
       chains_(std::move(setting.chains)),
       stats_(setting.stats),
+      limits_(setting.limits),
       matcher_(std::move(setting.matcher)),
       address_(setting.address),
       refusals_(loop, setting.log, setting.address),
@@ -96,8 +97,12 @@ void Listener::accept_one(int fd) {
         return;
     }
     stats_.connections_accepted_per_socket_event.record(1);
-    network::AcceptedConnection accepted{
-        .fd = std::move(connection), .peer = reinterpret_cast<const sockaddr*>(&peer), .peer_length = length};
+    std::optional<network::ConnectionTicket> ticket = limits_.admit(stats_);
+    if (!ticket) return;
+    network::AcceptedConnection accepted{.fd = std::move(connection),
+                                         .peer = reinterpret_cast<const sockaddr*>(&peer),
+                                         .peer_length = length,
+                                         .ticket = std::move(*ticket)};
     if (filters_) return filters_->inspect(std::move(accepted));
     if (!matcher_) return hand_over(chains_.front(), std::move(accepted));
     static const std::vector<std::string> unknown;

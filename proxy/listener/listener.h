@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/listener/connection_limits.h"
 #include "proxy/listener/fd_reserve.h"
 #include "proxy/listener/filter_chain.h"
 #include "proxy/listener/filter_chain_match.h"
@@ -47,6 +48,7 @@ class Listener {
         const config::ListenerConfig* filters = nullptr;      // has listener filters; null: none. Outlives the listener
         ListenerFilterStats filter_stats{};
         access_log::Logger* log = nullptr;  // of connections that come to no chain; null: none. Outlives the listener
+        ConnectionLimits limits{};
     };
     // `reserve` outlives this.
     Listener(network::EventLoop& loop, FdReserve& reserve, Setting setting);
@@ -91,6 +93,7 @@ class Listener {
     const bool shared_;
     std::vector<FilterChain> chains_;
     const ListenerStats stats_;
+    const ConnectionLimits limits_;
     const std::shared_ptr<const FilterChainMatcher> matcher_;
     const shm::SocketAddress address_;
     RefusalLog refusals_;

@@ -15,6 +15,8 @@ namespace heirloom::listener {
 // `listener.<address>.`
 #define HEIRLOOM_ACCEPT_STATS(COUNTER, GAUGE, HISTOGRAM)       \
     COUNTER(downstream_accept_paused)                          \
+    COUNTER(downstream_cx_overflow)                            \
+    COUNTER(downstream_global_cx_overflow)                     \
     COUNTER(downstream_pre_cx_timeout)                         \
     COUNTER(downstream_listener_filter_remote_close)           \
     COUNTER(downstream_listener_filter_error)                  \

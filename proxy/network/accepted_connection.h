@@ -11,6 +11,7 @@
 #include <string>
 
 #include "proxy/network/buffer.h"
+#include "proxy/network/connection_count.h"
 #include "proxy/network/transport_socket.h"
 #include "shm/socket_name.h"
 #include "shm/unique_fd.h"
@@ -26,6 +27,7 @@ struct AcceptedConnection {
     std::optional<shm::SocketAddress> client{};         // in front of the peer, by its PROXY header
     std::optional<shm::SocketAddress> client_target{};  // where that client connected to
     std::chrono::milliseconds handshake_timeout{0};     // of `transport`; 0: none
+    ConnectionTicket ticket{};
     std::string server_name{};  // lower-case; whom its ClientHello asks for. Empty: none, or nobody looked
 };
 

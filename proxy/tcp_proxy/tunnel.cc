@@ -21,7 +21,7 @@ constexpr milliseconds kMostLook{1000};
 }  // namespace
 
 Tunnel::Tunnel(ConnectionSet& set, network::AcceptedConnection accepted)
-    : set_(set), downstream_(set.setting().loop, std::move(accepted.fd), *this) {
+    : set_(set), ticket_(std::move(accepted.ticket)), downstream_(set.setting().loop, std::move(accepted.fd), *this) {
     if (set.logs()) {
         downstream_.set_remote_address(shm::from_sockaddr(accepted.peer, accepted.peer_length));
         server_name_ = std::move(accepted.server_name);

@@ -104,6 +104,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     void log(config::LogType type);
 
     ConnectionSet& set_;
+    const network::ConnectionTicket ticket_;
     network::Connection downstream_;
     UpstreamSide upstream_side_{*this};
     // The last one that was asked for; kept to the end, since it holds the endpoint.

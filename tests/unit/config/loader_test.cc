@@ -76,13 +76,16 @@ TEST_CASE("all fields reach the snapshot: listener and connection manager") {
     REQUIRE(snapshot->admin);
     CHECK(snapshot->admin->address.to_string() == "/run/orchard/admin.sock");
     CHECK(snapshot->admin->unix_mode == 0660);
+    CHECK(snapshot->admin->ignore_global_conn_limit);
     REQUIRE(snapshot->runtime);
     CHECK(snapshot->runtime->layers.size() == 3);
+    CHECK(snapshot->max_downstream_connections == 40000);
     CHECK(snapshot->admin->access_logs.at(0).path == "/dev/null");
     REQUIRE(snapshot->listeners.size() == 1);
     const ListenerConfig& listener = snapshot->listeners[0];
     CHECK(listener.name == "fruit");
     CHECK(listener.stat_prefix == "fruit_stats");
+    CHECK(listener.ignore_global_conn_limit);
     CHECK(listener.address.canonical() == "tcp:[::]:8080");
     CHECK(listener.per_connection_buffer_limit_bytes == 65536);
     CHECK(listener.drain_type == ListenerConfig::DrainType::modify_only);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// layered_runtime, and what stands in a runtime value.
+// layered_runtime, overload_manager, and what stands in a runtime value.
 #include <doctest/doctest.h>
 
 #include "proxy/config/runtime_config.h"
@@ -15,6 +15,12 @@ std::shared_ptr<const RuntimeConfig> runtime_of(const std::string& layers, const
 }
 
 std::string wrong(const std::string& layers) { return errors_of("layered_runtime: {layers: [" + layers + "]}"); }
+
+std::string monitors(const std::string& list) { return "overload_manager: {resource_monitors: [" + list + "]}"; }
+
+const std::string kType =
+    "\"@type\": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3."
+    "DownstreamConnectionsConfig";
 
 }  // namespace
 
@@ -87,6 +93,20 @@ TEST_CASE("layers that are wrong are refused by name") {
           at + "[0].static_layer[\"b\"][\"c\"]: Invalid runtime entry value for b.c");
     CHECK(wrong("{name: a, rtds_layer: {name: x}}").find("rtds_layer: unknown or unsupported field") !=
           std::string::npos);
+}
+
+TEST_CASE("the overload manager limits connections, and nothing else yet") {
+    const std::string name =
+        "{name: envoy.resource_monitors.global_downstream_max_connections, typed_config: {" + kType;
+    const auto loaded = load(monitors(name + ", max_active_downstream_connections: 1000}}"));
+    REQUIRE_MESSAGE(loaded.ok(), loaded.error().text);
+    CHECK((*loaded)->max_downstream_connections == 1000);
+    const std::string at = "overload_manager.resource_monitors[0].";
+    CHECK(errors_of(monitors(name + "}}")) ==
+          at + "typed_config.max_active_downstream_connections: must be greater than 0");
+    CHECK(errors_of(monitors("{name: x, typed_config: {" + kType + ", max_active_downstream_connections: 1}}")) ==
+          at + "name: must be envoy.resource_monitors.global_downstream_max_connections");
+    CHECK(errors_of("overload_manager: {}") == "overload_manager.resource_monitors: at least one is required");
 }
 
 }  // namespace heirloom::config

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "proxy/runtime/table.h"
 #include "tests/unit/connection_manager/fixture.h"
 
 namespace heirloom::listener {
@@ -106,6 +107,52 @@ TEST_CASE_FIXTURE(Port,
     }
     REQUIRE(run_until([&] { return first.has("ok") && second.has("ok"); }));
     CHECK_FALSE(listener->paused());
+}
+
+TEST_CASE_FIXTURE(Port, "connections beyond a limit are closed at once, and counted") {
+    network::ConnectionCount process;
+    network::ListenerCounts counts(process);
+    const auto limited = [&](std::optional<uint64_t> fixed, bool ignore_global) {
+        listener.emplace(*loop, reserve,
+                         Listener::Setting{.name = "test",
+                                           .shards = {socket.fd.get()},
+                                           .chains = {{.acceptor = *set}},
+                                           .stats = make_listener_stats(*registrar, "l"),
+                                           .limits = {counts, "test", fixed, ignore_global}});
+        REQUIRE(listener->start());
+    };
+    const runtime::Table two({{"overload.global_downstream_max_connections", config::parse_runtime_value("2")}});
+    runtime::set_thread_table(&two);
+    limited({}, false);
+    auto one = dial();
+    auto other = dial();
+    REQUIRE(run_until([&] { return one.has("ok") && other.has("ok"); }));
+    CHECK((process.now() == 2 && counts.own.now() == 2));
+    {
+        auto refused = dial();
+        REQUIRE(run_until([&] { return counter("listener.l.downstream_global_cx_overflow") == 1; }));
+        CHECK(set->size() == 2);
+    }
+    limited(3, false);  // the overload manager's goes before
+    auto third = dial();
+    REQUIRE(run_until([&] { return third.has("ok"); }));
+    limited(1, true);
+    auto fourth = dial();
+    REQUIRE(run_until([&] { return fourth.has("ok"); }));
+    CHECK(process.now() == 4);
+    const runtime::Table own(
+        {{"envoy.resource_limits.listener.test.connection_limit", config::parse_runtime_value("4")}});
+    runtime::set_thread_table(&own);
+    {
+        auto refused = dial();
+        REQUIRE(run_until([&] { return counter("listener.l.downstream_cx_overflow") == 1; }));
+    }
+    CHECK((process.now() == 4 && counts.own.now() == 4));
+    set->close_now();
+    REQUIRE(run_until([&] { return process.now() == 0; }));
+    CHECK(counts.own.now() == 0);
+    runtime::set_thread_table(nullptr);
+    listener.reset();
 }
 
 }  // namespace heirloom::listener
