@@ -254,7 +254,7 @@ void Tunnel::on_closed(CloseReason reason) {
     const TcpProxySetting& setting = set_.setting();
     if (reason == CloseReason::connect_timeout) {
         setting.stats.listener.downstream_cx_transport_socket_connect_timeout.add();
-        termination_ = "transport_socket_timeout";
+        termination_ = "transport socket timeout was reached";
     }
     if (end_ == std::chrono::steady_clock::time_point{}) end_ = setting.loop.now();
     count_bytes();
@@ -303,7 +303,6 @@ void Tunnel::on_idle(void* self) {
     const auto left = std::chrono::ceil<milliseconds>(tunnel.set_.setting().tcp->idle_timeout - silent);
     if (left.count() > 0) return tunnel.watch_idle(left);
     tunnel.set_.setting().stats.tcp.idle_timeout.add();
-    tunnel.termination_ = "tcp_session_idle_timeout";
     tunnel.cut();
 }
 
@@ -312,7 +311,6 @@ void Tunnel::on_max_duration(void* self) {
     if (tunnel.downstream_.closing()) return;
     tunnel.set_.setting().stats.tcp.max_downstream_connection_duration.add();
     tunnel.set_flag(ResponseFlag::duration_timeout);
-    tunnel.termination_ = "max_connection_duration_reached";
     tunnel.cut();
 }
 
