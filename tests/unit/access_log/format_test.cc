@@ -133,7 +133,8 @@ TEST_CASE_FIXTURE(FormatFixture, "a plain TCP connection") {
     info.set_flag(ResponseFlag::upstream_connection_failure);
     info.set_flag(ResponseFlag::upstream_retry_limit_exceeded);
     info.connection_termination_details = "transport socket timeout was reached";
-    CHECK(print("%PROTOCOL% %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%") == "- UF,URX transport socket timeout was reached");
+    CHECK(print("%PROTOCOL% %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%") ==
+          "- UF,URX transport socket timeout was reached");
 }
 
 TEST_CASE_FIXTURE(FormatFixture, "durations") {
