@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers of DNS that change, at the start and under a drain."""
-import os
 import signal
-import subprocess
-import sys
 import threading
 
 from harness import *
-from harness.name_server import NameServer
+from harness.name_server import NameServer, own_network
 
-needs_root('it makes a network of its own')
-if 'HEIRLOOM_OWN_NET' not in os.environ:
-    if subprocess.run(['unshare', '--net', '--mount', 'true'], capture_output=True).returncode:
-        skip('there are no namespaces to be had here')
-    os.environ['HEIRLOOM_OWN_NET'] = '1'
-    sys.exit(subprocess.run(['unshare', '--net', '--mount', sys.executable, *sys.argv]).returncode)
-
+own_network()
 
 
 def end(proxy):
