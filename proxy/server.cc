@@ -149,6 +149,7 @@ Status Server::load() {
 // Workers that are not there yet begin with it.
 void Server::on_runtime_change() {
     for (const auto& worker : workers_) worker->set_runtime(runtime_->table());
+    clusters_->follow_runtime();
 }
 
 Status Server::make_tls() {

@@ -12,6 +12,7 @@ constexpr int kDefaultGrowth = 10;  // of the wait, where no maximum is given
 
 void read_back_off(const RetryPolicy::RetryBackOff& message, const Path& path, RetryPolicyConfig& policy,
                    Problems& problems) {
+    policy.back_off_configured = true;
     if (!message.has_base_interval()) return problems.error(path.field("base_interval"), "required");
     policy.base_interval = read_duration(message.base_interval(), path.field("base_interval"), problems);
     if (message.base_interval().seconds() == 0 && message.base_interval().nanos() == 0)

@@ -37,7 +37,9 @@ struct RetryPolicyConfig {
     uint32_t num_retries = 1;
     std::chrono::milliseconds per_try_timeout{0};  // 0: the route's only
     std::vector<uint32_t> status_codes;            // for kRetryOnRetriableStatusCodes
-    // The wait before retry N is random, up to (2^N - 1) x base, at most max.
+    // The wait before retry N is random, up to (2^N - 1) x base, at most max. Where none is configured the runtime has
+    // a say: upstream.base_retry_backoff_ms.
+    bool back_off_configured = false;
     std::chrono::milliseconds base_interval{25};
     std::chrono::milliseconds max_interval{250};
 };

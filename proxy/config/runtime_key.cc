@@ -7,12 +7,33 @@
 
 namespace heirloom::config {
 
+namespace {
+
+struct Names {
+    std::mutex mutex;
+    std::unordered_map<std::string, uint32_t> known;
+};
+
+Names& names() {
+    static Names all;
+    return all;
+}
+
+}  // namespace
+
 RuntimeKey RuntimeKey::of(std::string_view name) {
-    static std::mutex mutex;
-    static std::unordered_map<std::string, uint32_t> known;
     if (name.empty()) return {};
-    const std::lock_guard lock(mutex);
-    return RuntimeKey(known.try_emplace(std::string(name), static_cast<uint32_t>(known.size() + 1)).first->second);
+    Names& all = names();
+    const std::lock_guard lock(all.mutex);
+    const auto next = static_cast<uint32_t>(all.known.size() + 1);
+    return RuntimeKey(all.known.try_emplace(std::string(name), next).first->second);
+}
+
+RuntimeKey RuntimeKey::find(std::string_view name) {
+    Names& all = names();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.known.find(std::string(name));
+    return found == all.known.end() ? RuntimeKey() : RuntimeKey(found->second);
 }
 
 }  // namespace heirloom::config

@@ -13,6 +13,9 @@ class RuntimeKey {
     RuntimeKey() = default;  // no key: never has a value
     // "" gives no key. Any thread; takes a lock.
     static RuntimeKey of(std::string_view name);
+    // As of(), but no key where nobody has asked for it by of() yet, so that no value has it: for names of which there
+    // may be thousands, and which are looked up when values change only.
+    static RuntimeKey find(std::string_view name);
 
     uint32_t index() const { return index_; }  // 0: no key
     explicit operator bool() const { return index_ != 0; }

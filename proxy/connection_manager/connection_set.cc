@@ -2,6 +2,7 @@
 #include "proxy/connection_manager/connection_set.h"
 
 #include "proxy/connection_manager/local_reply_mapper.h"
+#include "proxy/runtime/table.h"
 
 namespace heirloom::connection_manager {
 namespace {
@@ -44,6 +45,17 @@ ConnectionSet::ConnectionSet(ConnectionManagerConfig config) : config_(std::move
     listens_on_any_ = config_.listen_address.is_any();
     wants_peer_ = http.use_remote_address || !config_.access_log.empty() || config_.listener_log || http.local_reply;
     if (http.local_reply) local_replies_ = std::make_unique<LocalReplyMapper>(config_.loop, http.local_reply);
+}
+
+const http::Http2Settings& ConnectionSet::http2_settings() {
+    static const auto count = config::RuntimeKey::of("overload.premature_reset_total_stream_count");
+    static const auto lifetime = config::RuntimeKey::of("overload.premature_reset_min_stream_lifetime_seconds");
+    static const http::Http2Settings usual;
+    http2_settings_.premature_reset_total_stream_count =
+        runtime::integer32(count, usual.premature_reset_total_stream_count);
+    http2_settings_.premature_reset_min_stream_lifetime = std::chrono::seconds(
+        runtime::integer32(lifetime, static_cast<uint32_t>(usual.premature_reset_min_stream_lifetime.count())));
+    return http2_settings_;
 }
 
 ConnectionSet::~ConnectionSet() {

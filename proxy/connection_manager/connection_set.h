@@ -37,7 +37,7 @@ class ConnectionSet final : public network::ConnectionAcceptor {
     // For connections and streams.
     const ConnectionManagerConfig& config() const { return config_; }
     const http::Http1Settings& http1_settings() const { return http1_settings_; }
-    const http::Http2Settings& http2_settings() const { return http2_settings_; }
+    const http::Http2Settings& http2_settings();  // for a new connection
     // The listener's address is no address of this host: each connection has its own.
     bool listens_on_any() const { return listens_on_any_; }
     LocalReplyMapper* local_replies() const { return local_replies_.get(); }  // null: not configured

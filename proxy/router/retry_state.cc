@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "proxy/runtime/table.h"
+
 namespace heirloom::router {
 
 using http::StreamReset;
@@ -102,9 +104,16 @@ bool RetryState::take() {
 
 milliseconds RetryState::wait(uint64_t random) const {
     constexpr uint32_t kMostDoublings = 20;
+    constexpr uint64_t kGrowth = 10;  // of the wait, where no maximum is given
+    static const auto key = config::RuntimeKey::of("upstream.base_retry_backoff_ms");
     const uint64_t steps = (uint64_t{1} << std::min(taken_, kMostDoublings)) - 1;
-    const uint64_t most = std::min(steps * static_cast<uint64_t>(policy_->base_interval.count()),
-                                   static_cast<uint64_t>(policy_->max_interval.count()));
+    auto base = static_cast<uint64_t>(policy_->base_interval.count());
+    auto limit = static_cast<uint64_t>(policy_->max_interval.count());
+    if (!policy_->back_off_configured && runtime::thread_table().has(key)) {
+        base = runtime::integer32(key, static_cast<uint32_t>(base));
+        limit = kGrowth * base;
+    }
+    const uint64_t most = std::min(steps * base, limit);
     return milliseconds(random % std::max<uint64_t>(most, 1));
 }
 

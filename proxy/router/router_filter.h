@@ -93,6 +93,7 @@ class RouterFilter final : public http::StreamHandler,
     void redirect_to_https();
     void rewrite_host_by_endpoint();
     bool find_cluster();
+    bool refuse_for_maintenance();
     void prepare_request(const config::RouteConfig& route);
     void start_attempt(bool fresh);
     upstream::Acquired acquire_raw(const upstream::StreamNeeds& needs);

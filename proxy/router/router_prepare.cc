@@ -57,7 +57,19 @@ bool RouterFilter::find_cluster() {
     }
     const config::ClusterConfig& config = cluster_->config();
     stream_.info().upstream_cluster = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
-    return true;
+    const uint64_t refused = cluster_->maintenance_percent();
+    return refused == 0 || context_.random.next() % 100 >= refused || refuse_for_maintenance();
+}
+
+// False: the client was told.
+bool RouterFilter::refuse_for_maintenance() {
+    cluster_->stats().upstream_rq_maintenance_mode.add();
+    stream_.info().set_flag(ResponseFlag::upstream_overflow);
+    count_response(503);
+    http::HeaderMap add;
+    if (!context_.config->suppress_envoy_headers) add.add_copy(HeaderId::x_envoy_overloaded, "true");
+    reply(503, "maintenance mode", "maintenance_mode", &add);
+    return false;
 }
 
 // Mutations first: they see the host and the path as the client sent them.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/router/router_filter.h"
+#include "proxy/runtime/table.h"
 
 namespace heirloom::router {
 
@@ -45,6 +46,11 @@ bool RouterFilter::schedule_retry() {
     if (!cluster_->take_retry()) {
         stats.upstream_rq_retry_overflow.add();
         stream_.info().set_flag(ResponseFlag::upstream_overflow);
+        return false;
+    }
+    static const auto use_retry = config::RuntimeKey::of("upstream.use_retry");
+    if (!runtime::includes_percent(use_retry, 100, context_.random.next())) {
+        cluster_->give_back_retry();
         return false;
     }
     holds_retry_ = retrying_ = waiting_ = true;

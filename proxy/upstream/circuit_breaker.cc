@@ -2,6 +2,7 @@
 #include "proxy/upstream/circuit_breaker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace heirloom::upstream {
 
@@ -30,13 +31,24 @@ uint32_t SharedLimit::take(uint32_t wanted) {
 
 void SharedLimit::give_back(uint32_t units) {
     if (units == 0) return;
-    if (left_.fetch_add(units, std::memory_order_relaxed) == 0) open_.sub(1);
+    const int64_t before = left_.fetch_add(units, std::memory_order_relaxed);
+    if (before <= 0 && before + units > 0) open_.sub(1);
 }
 
-WorkerLimit::WorkerLimit(SharedLimit& shared)
-    : shared_(shared),
-      batch_(std::clamp(shared.limit() / kBatchShare, 1u, kMaximumBatch)),
-      most_kept_(batch_ > 1 ? 2 * batch_ : 0) {}
+void SharedLimit::set_limit(uint32_t limit) {
+    const int64_t more = int64_t{limit} - limit_.exchange(limit, std::memory_order_relaxed);
+    const int64_t before = left_.fetch_add(more, std::memory_order_relaxed);
+    if (before > 0 && before + more <= 0) open_.add(1);
+    if (before <= 0 && before + more > 0) open_.sub(1);
+}
+
+WorkerLimit::WorkerLimit(SharedLimit& shared) : shared_(shared) { follow(); }
+
+void WorkerLimit::follow() {
+    shared_.give_back(std::exchange(kept_, 0));
+    batch_ = std::clamp(shared_.limit() / kBatchShare, 1u, kMaximumBatch);
+    most_kept_ = batch_ > 1 ? 2 * batch_ : 0;
+}
 
 WorkerLimit::~WorkerLimit() { shared_.give_back(kept_); }
 

@@ -5,7 +5,8 @@
 // WorkerLimit is one worker's side. It takes units from the shared limit in small batches and keeps some when they come
 // back, so that steady traffic touches no cache line of another worker. Together the workers never pass the limit. Each
 // worker keeps at most 32 units and at most 1/32 of the limit, which a busy worker may miss when idle ones hold them; a
-// limit under 128 is exact, because nothing is kept of it.
+// limit under 128 is exact, because nothing is kept of it. A limit may change: what is taken beyond a smaller one ends
+// in its own time, and nothing more is given meanwhile.
 #pragma once
 
 #include <atomic>
@@ -23,12 +24,13 @@ class alignas(64) SharedLimit {
     // Takes between 1 and `wanted` units; 0: nothing is left.
     uint32_t take(uint32_t wanted);
     void give_back(uint32_t units);
-    uint32_t limit() const { return limit_; }
+    void set_limit(uint32_t limit);  // one thread
+    uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
     int64_t left() const { return left_.load(std::memory_order_relaxed); }
 
   private:
     std::atomic<int64_t> left_;
-    uint32_t limit_;
+    std::atomic<uint32_t> limit_;
     stats::Gauge open_;
 };
 
@@ -51,14 +53,16 @@ class WorkerLimit {
         if (++kept_ > most_kept_) return_surplus();
     }
     uint32_t limit() const { return shared_.limit(); }
+    // The shared limit is another: what was kept goes back.
+    void follow();
 
   private:
     bool refill();
     void return_surplus();
 
     SharedLimit& shared_;
-    uint32_t batch_;
-    uint32_t most_kept_;
+    uint32_t batch_ = 1;
+    uint32_t most_kept_ = 0;
     uint32_t kept_ = 0;
 };
 

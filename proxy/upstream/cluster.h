@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proxy/config/snapshot.h"
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/outlier_monitor.h"
@@ -17,7 +18,21 @@ struct Cluster {
           connections(with.max_connections, handles.circuit_breakers.cx_open),
           pending(with.max_pending_requests, handles.circuit_breakers.rq_pending_open),
           requests(with.max_requests, handles.circuit_breakers.rq_open),
-          retries(with.max_retries, handles.circuit_breakers.rq_retry_open) {}
+          retries(with.max_retries, handles.circuit_breakers.rq_retry_open) {
+        follow_runtime();
+    }
+
+    // Main thread: runtime values may be others.
+    void follow_runtime() {
+        const auto follow = [this](SharedLimit& limit, const char* name, uint32_t configured) {
+            const auto key = config::RuntimeKey::find("circuit_breakers." + config.name + ".default." + name);
+            limit.set_limit(runtime::integer32(key, configured));
+        };
+        follow(connections, "max_connections", config.max_connections);
+        follow(pending, "max_pending_requests", config.max_pending_requests);
+        follow(requests, "max_requests", config.max_requests);
+        follow(retries, "max_retries", config.max_retries);
+    }
 
     const config::ClusterConfig& config;
     const ClusterStats stats;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/health_probe.h"
 #include "proxy/upstream/transport.h"
 
@@ -178,7 +179,11 @@ milliseconds ClusterChecks::next_interval(bool healthy, bool pending) {
         return milliseconds(most == 0 ? 0 : static_cast<int64_t>(random_.below(most)));
     };
     const auto by_percent = static_cast<uint64_t>(base.count()) * config_.interval_jitter_percent / 100;
-    return base + draw(by_percent) + draw(static_cast<uint64_t>(config_.interval_jitter.count()));
+    const milliseconds wanted = base + draw(by_percent) + draw(static_cast<uint64_t>(config_.interval_jitter.count()));
+    static const auto least = config::RuntimeKey::of("health_check.min_interval");
+    static const auto most = config::RuntimeKey::of("health_check.max_interval");
+    const auto limit = static_cast<int64_t>(std::min<uint64_t>(runtime::integer(most, INT64_MAX), INT64_MAX));
+    return std::max(std::min(wanted, milliseconds(limit)), milliseconds(std::max(runtime::integer32(least, 1), 1u)));
 }
 
 }  // namespace heirloom::upstream

@@ -82,6 +82,16 @@ class Worker final : public WorkerClusters {
     }
 
     // Likewise.
+    void post_runtime() {
+        loop_.post([self = self_] {
+            if (!*self) return;
+            for (auto& view : (*self)->views_) {
+                if (view) view->follow_runtime();
+            }
+        });
+    }
+
+    // Likewise.
     void post_tls(uint32_t index, std::shared_ptr<const tls::ClientContext> context) {
         loop_.post([self = self_, index, context = std::move(context)] {
             if (*self) (*self)->update_tls(index, context);
@@ -181,6 +191,12 @@ class Manager final : public ClusterManager {
         }
         stats_.active_clusters.set(0);
         stats_.warming_clusters.set(0);
+    }
+
+    void follow_runtime() override {
+        for (const auto& cluster : shared_->clusters) cluster->follow_runtime();
+        const std::lock_guard lock(shared_->mutex);
+        for (Worker* worker : shared_->workers) worker->post_runtime();
     }
 
     void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) override {

@@ -49,6 +49,11 @@ class WorkerCluster {
     // has failed.
     virtual bool take_retry() = 0;
     virtual void give_back_retry() = 0;
+    // Of 100 requests so many are refused, by the runtime's upstream.maintenance_mode.<name>; more than 100: all.
+    uint64_t maintenance_percent() const { return maintenance_percent_; }
+
+  protected:
+    uint64_t maintenance_percent_ = 0;
 };
 
 // One worker's clusters; created and destroyed on that worker's thread.
@@ -92,6 +97,8 @@ class ClusterManager {
     // Main thread. The generation drains: no more health checks, the health of each endpoint stays as it is. What only
     // the live generation shows becomes 0.
     virtual void retire() = 0;
+    // Main thread. Runtime values are others, each worker has them or gets them before what this posts to it.
+    virtual void follow_runtime() = 0;
     // Main thread. What new connections of `cluster` speak TLS with; those that are open keep what they began with.
     virtual void set_tls(std::string_view cluster, std::shared_ptr<const tls::ClientContext> context) = 0;
 };

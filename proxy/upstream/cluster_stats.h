@@ -40,6 +40,7 @@ namespace heirloom::upstream {
     COUNTER(upstream_rq_total)                            \
     COUNTER(upstream_rq_active_overflow)                  \
     COUNTER(upstream_rq_cancelled)                        \
+    COUNTER(upstream_rq_maintenance_mode)                 \
     COUNTER(upstream_rq_timeout)                          \
     COUNTER(upstream_rq_rx_reset)                         \
     COUNTER(upstream_rq_tx_reset)                         \

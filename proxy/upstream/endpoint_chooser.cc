@@ -20,7 +20,12 @@ void EndpointChooser::set_hosts(const HostSet& hosts) {
             set_candidates(priority, source, groups.priorities[i].candidates[source]);
         }
     }
+    panic_threshold_ = groups.panic_threshold;
     simple_ = priorities_.front().load.healthy == 100 && !priorities_.front().load.panic;
+}
+
+void EndpointChooser::follow_runtime(const HostSet& hosts) {
+    if (panic_threshold(config_) != panic_threshold_) set_hosts(hosts);
 }
 
 void EndpointChooser::set_candidates(Priority& priority, HostSource source, const std::vector<Candidate>& candidates) {

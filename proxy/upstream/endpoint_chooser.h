@@ -24,6 +24,8 @@ class EndpointChooser {
                     const ActiveRequests& active);
     // With the tables that come with them; where there are none they are made here.
     void set_hosts(const HostSet& hosts);
+    // Runtime values may be others. `hosts`: as set last.
+    void follow_runtime(const HostSet& hosts);
     // The index in the list; none: nobody may be chosen. `hash`: of the request, if its route makes one.
     std::optional<uint32_t> choose(std::optional<uint64_t> hash);
 
@@ -49,7 +51,8 @@ class EndpointChooser {
     FastRandom random_ = FastRandom::seeded();
     std::vector<Priority> priorities_;
     const bool by_table_;
-    bool simple_ = false;  // priority 0 takes all, by its healthy endpoints
+    uint32_t panic_threshold_ = 0;  // as it was when the loads were shared
+    bool simple_ = false;           // priority 0 takes all, by its healthy endpoints
 };
 
 }  // namespace heirloom::upstream

@@ -3,9 +3,15 @@
 
 #include <algorithm>
 
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/hash_load_balancers.h"
 
 namespace heirloom::upstream {
+
+uint32_t panic_threshold(const config::ClusterConfig& config) {
+    static const auto key = config::RuntimeKey::of("upstream.healthy_panic_threshold");
+    return std::min(runtime::integer32(key, config.healthy_panic_threshold), 100u);
+}
 
 HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config) {
     size_t count = 1;
@@ -35,7 +41,8 @@ HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config
                 break;
         }
     }
-    const auto loads = share_load(counts, config.overprovisioning_factor, config.healthy_panic_threshold);
+    groups.panic_threshold = panic_threshold(config);
+    const auto loads = share_load(counts, config.overprovisioning_factor, groups.panic_threshold);
     for (size_t i = 0; i < count; ++i) groups.priorities[i].load = loads[i];
     return groups;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // HostGroups: the endpoints of a cluster, sorted by priority and by why they may be chosen (healthy, degraded, or all
-// of them in panic), and the share of the load that each priority has. Pure; the same on the main thread, which makes
-// the tables of consistent hashing from them, and on the workers, which choose.
+// of them in panic), and the share of the load that each priority has. The same on the main thread, which makes the
+// tables of consistent hashing from them, and on the workers, which choose; but for the moment in which one has a new
+// panic threshold of the runtime and the other not yet.
 #pragma once
 
 #include <array>
@@ -26,8 +27,11 @@ struct HostGroups {
         bool needs(HostSource source) const { return source != kAll || load.panic; }
     };
     std::vector<Priority> priorities;  // at least one
+    uint32_t panic_threshold = 0;      // by which the loads were shared
 };
 
+// In percent: the runtime's upstream.healthy_panic_threshold, as this thread has it, else the cluster's.
+uint32_t panic_threshold(const config::ClusterConfig& config);
 HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config);
 
 // The tables of `hosts`, by priority and source; null where nobody is to be chosen. Those of `before` (may be empty)

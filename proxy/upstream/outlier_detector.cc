@@ -22,11 +22,15 @@ OutlierDetector::OutlierDetector(network::EventLoop& loop, const Cluster& cluste
     : loop_(loop),
       cluster_(cluster),
       config_(*cluster.config.outlier_detection),
+      values_(config_),
       hosts_(hosts),
       stats_(stats),
       timer_(&on_interval, this) {
-    timer_.arm(loop_.timers(), config_.interval);
+    timer_.arm(loop_.timers(), interval());
 }
+
+// An interval of 0 by the runtime would never let go of the thread.
+milliseconds OutlierDetector::interval() const { return std::max(values_.interval(), milliseconds(1)); }
 
 void OutlierDetector::follow() {
     auto old = std::exchange(hosts_known_, {});
@@ -87,7 +91,7 @@ void OutlierDetector::detect(Host& host, Reason reason) {
     if (host.ejected) return;
     count(reason, false);
     const double percent = 100.0 * static_cast<double>(active_ + 1) / static_cast<double>(hosts_known_.size());
-    const bool room = percent <= config_.max_ejection_percent || (config_.always_eject_one_host && active_ == 0);
+    const bool room = percent <= values_.max_ejection_percent() || (config_.always_eject_one_host && active_ == 0);
     if (!room) return stats_.ejections_overflow.add();
     if (reason == Reason::consecutive_5xx || reason == Reason::success_rate) stats_.ejections_total.add();
     if (random_.below(100) < enforcing(reason)) eject(host, reason);
@@ -98,9 +102,9 @@ void OutlierDetector::eject(Host& host, Reason reason) {
     stats_.ejections_enforced_total.add();
     host.ejected = true;
     host.ejected_at = loop_.now();
-    const auto most_jitter = static_cast<uint64_t>(config_.max_ejection_time_jitter.count());
+    const auto most_jitter = static_cast<uint64_t>(values_.max_ejection_time_jitter().count());
     host.jitter = milliseconds(most_jitter == 0 ? 0 : static_cast<int64_t>(random_.below(most_jitter)));
-    if (config_.base_ejection_time * host.backoff < config_.max_ejection_time + config_.base_ejection_time)
+    if (values_.base_ejection_time() * host.backoff < values_.max_ejection_time() + values_.base_ejection_time())
         ++host.backoff;
     ++active_;
     show_active();
@@ -125,7 +129,7 @@ void OutlierDetector::uneject(Host& host) {
 void OutlierDetector::on_interval(void* self) {
     auto& detector = *static_cast<OutlierDetector*>(self);
     detector.judge_now();
-    detector.timer_.arm(detector.loop_.timers(), detector.config_.interval);
+    detector.timer_.arm(detector.loop_.timers(), detector.interval());
 }
 
 void OutlierDetector::judge_now() {
@@ -139,7 +143,7 @@ void OutlierDetector::end_ejections() {
             if (host.backoff > 0) --host.backoff;
             continue;
         }
-        const milliseconds time = std::min(config_.base_ejection_time * host.backoff, config_.max_ejection_time);
+        const milliseconds time = std::min(values_.base_ejection_time() * host.backoff, values_.max_ejection_time());
         if (loop_.now() - host.ejected_at >= time + host.jitter) uneject(host);
     }
 }
@@ -158,22 +162,22 @@ std::vector<OutlierDetector::Rate> OutlierDetector::rates_of(uint32_t volume) co
 }
 
 void OutlierDetector::judge_rates() {
-    const std::vector<Rate> by_rate = rates_of(config_.success_rate_request_volume);
-    if (by_rate.size() >= std::max(config_.success_rate_minimum_hosts, 1u)) {
+    const std::vector<Rate> by_rate = rates_of(values_.success_rate_request_volume());
+    if (by_rate.size() >= std::max(values_.success_rate_minimum_hosts(), 1u)) {
         const auto count = static_cast<double>(by_rate.size());
         double sum = 0, variance = 0;
         for (const Rate& rate : by_rate) sum += rate.percent;
         const double mean = sum / count;
         for (const Rate& rate : by_rate) variance += (rate.percent - mean) * (rate.percent - mean) / count;
-        const double threshold = mean - std::sqrt(variance) * config_.success_rate_stdev_factor / 1000.0;
+        const double threshold = mean - std::sqrt(variance) * values_.success_rate_stdev_factor() / 1000.0;
         for (const Rate& rate : by_rate) {
             if (rate.percent < threshold - kRounding) detect(*rate.host, Reason::success_rate);
         }
     }
-    const std::vector<Rate> by_failures = rates_of(config_.failure_percentage_request_volume);
-    if (by_failures.size() >= std::max(config_.failure_percentage_minimum_hosts, 1u)) {
+    const std::vector<Rate> by_failures = rates_of(values_.failure_percentage_request_volume());
+    if (by_failures.size() >= std::max(values_.failure_percentage_minimum_hosts(), 1u)) {
         for (const Rate& rate : by_failures) {
-            if (100.0 - rate.percent >= config_.failure_percentage_threshold)
+            if (100.0 - rate.percent >= values_.failure_percentage_threshold())
                 detect(*rate.host, Reason::failure_percentage);
         }
     }
@@ -187,15 +191,15 @@ void OutlierDetector::judge_rates() {
 uint32_t OutlierDetector::enforcing(Reason reason) const {
     switch (reason) {
         case Reason::consecutive_5xx:
-            return config_.enforcing_consecutive_5xx;
+            return values_.enforcing_consecutive_5xx();
         case Reason::gateway_failure:
-            return config_.enforcing_consecutive_gateway_failure;
+            return values_.enforcing_consecutive_gateway_failure();
         case Reason::local_origin_failure:
-            return config_.enforcing_consecutive_local_origin_failure;
+            return values_.enforcing_consecutive_local_origin_failure();
         case Reason::success_rate:
-            return config_.enforcing_success_rate;
+            return values_.enforcing_success_rate();
         case Reason::failure_percentage:
-            return config_.enforcing_failure_percentage;
+            return values_.enforcing_failure_percentage();
     }
     return 0;
 }

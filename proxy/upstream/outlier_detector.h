@@ -15,6 +15,7 @@
 #include "proxy/upstream/endpoint_events.h"
 #include "proxy/upstream/fast_random.h"
 #include "proxy/upstream/outlier_stats.h"
+#include "proxy/upstream/outlier_values.h"
 
 namespace heirloom::upstream {
 
@@ -56,6 +57,7 @@ class OutlierDetector {
     };
     static Host begin(const std::shared_ptr<const Endpoint>& endpoint);
     static void on_interval(void* self);
+    std::chrono::milliseconds interval() const;
     void detect(Host& host, Reason reason);
     void eject(Host& host, Reason reason);
     void uneject(Host& host);
@@ -69,6 +71,7 @@ class OutlierDetector {
     network::EventLoop& loop_;
     const Cluster& cluster_;
     const config::OutlierDetectionConfig& config_;
+    const OutlierValues values_;
     ClusterHosts& hosts_;
     const OutlierStats stats_;
     FastRandom random_ = FastRandom::seeded();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/outlier_monitor.h"
 
+#include "proxy/upstream/outlier_values.h"
+
 namespace heirloom::upstream {
 
 namespace {
@@ -25,12 +27,13 @@ void OutlierMonitor::count_status(const EndpointLease& endpoint, uint16_t status
         return;
     }
     if (is_gateway_failure(status)) {
-        lengthen(endpoint, streaks.gateway, config_->consecutive_gateway_failure,
+        lengthen(endpoint, streaks.gateway, OutlierValues(*config_).consecutive_gateway_failure(),
                  EndpointEvent::consecutive_gateway_failure);
     } else {
         end(streaks.gateway);
     }
-    lengthen(endpoint, streaks.responses_5xx, config_->consecutive_5xx, EndpointEvent::consecutive_5xx);
+    lengthen(endpoint, streaks.responses_5xx, OutlierValues(*config_).consecutive_5xx(),
+             EndpointEvent::consecutive_5xx);
 }
 
 void OutlierMonitor::count_local_origin(const EndpointLease& endpoint, LocalOrigin what) const {
@@ -40,7 +43,7 @@ void OutlierMonitor::count_local_origin(const EndpointLease& endpoint, LocalOrig
     }
     FailureStreaks& streaks = endpoint.endpoint().streaks();
     if (what == LocalOrigin::connected) return end(streaks.local_origin);
-    lengthen(endpoint, streaks.local_origin, config_->consecutive_local_origin_failure,
+    lengthen(endpoint, streaks.local_origin, OutlierValues(*config_).consecutive_local_origin_failure(),
              EndpointEvent::consecutive_local_origin_failure);
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "proxy/runtime/table.h"
+
 namespace heirloom::upstream {
 
 WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster, uint32_t worker,
@@ -21,6 +23,7 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
       retries_(cluster.retries),
       chooser_(cluster.config, cluster.stats, worker, *this) {
     set_hosts(std::move(hosts));
+    follow_maintenance();
 }
 
 WorkerClusterView::~WorkerClusterView() {
@@ -99,6 +102,17 @@ void WorkerClusterView::drain_failed(const HostSet& before) {
         const auto found = known.find(hosts_->endpoints[i].get());
         if (found != known.end() && (hosts_->flags[i] & ~found->second & kFailed)) pools_[i]->drain();
     }
+}
+
+void WorkerClusterView::follow_maintenance() {
+    maintenance_percent_ = runtime::integer(config::RuntimeKey::find("upstream.maintenance_mode." + config().name), 0);
+}
+
+void WorkerClusterView::follow_runtime() {
+    for (WorkerLimit* limit : {&context_.connections, &context_.pending, &context_.requests, &retries_})
+        limit->follow();
+    follow_maintenance();
+    chooser_.follow_runtime(*hosts_);
 }
 
 void WorkerClusterView::close_idle() {

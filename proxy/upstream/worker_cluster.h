@@ -43,6 +43,8 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     void set_hosts(std::shared_ptr<const HostSet> hosts);
     // For connections from now on.
     void set_tls(std::shared_ptr<const tls::ClientContext> context) { context_.tls = std::move(context); }
+    // Runtime values may be others; the shared limits have them already.
+    void follow_runtime();
     void close_idle();
     size_t removed_pools() const { return removed_.size(); }
 
@@ -53,6 +55,7 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     }
     void keep_pools(const EndpointList& endpoints);
     void drain_failed(const HostSet& before);
+    void follow_maintenance();
 
     const OutlierMonitor::Tell& tell_;
     std::vector<const EndpointUse*> told_to_leave_;  // and nothing has been heard of the cluster's health since

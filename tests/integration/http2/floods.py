@@ -3,7 +3,7 @@
 from harness import *
 
 upstream = Upstream(answer(b'hello\n'))
-proxy = Proxy(config(cluster('up', upstream.port)), '--concurrency', '1')
+proxy = Proxy({**config(cluster('up', upstream.port)), 'layered_runtime': {'layers': [{'name': 'admin', 'admin_layer': {}}]}}, '--concurrency', '1')
 
 
 def ends_by(what, stat, flood, code=h2.ENHANCE_YOUR_CALM, read=True):
@@ -68,3 +68,9 @@ ends_by('resets that it provokes', 'http.ingress.downstream_rq_too_many_prematur
 ends_by('CONTINUATION', 'http.ingress.downstream_cx_protocol_error', endless_head, h2.PROTOCOL_ERROR)
 ends_by('a window beyond 2^31', 'http.ingress.downstream_cx_protocol_error', code=h2.FLOW_CONTROL_ERROR,
         flood=lambda client: client.send(h2.window_update(0, h2.EVERY_STREAM) * 2))
+
+# The runtime decides how many are too many.
+expect(proxy.admin('/runtime_modify?overload.premature_reset_total_stream_count=0', 'POST').status, 200)
+with Http2Client(proxy.port) as client:
+    rapid_reset(client)
+    expect(client.request().body, b'hello\n')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/router/retry_state.h"
 
+#include "proxy/runtime/table.h"
 #include "tests/unit/router/router_fixture.h"
 
 namespace heirloom::router {
@@ -142,6 +143,25 @@ TEST_CASE("x-envoy-* fields for the router are taken out of the request") {
     CHECK(orders.timeout_is_204);
     CHECK(request.size() == 1);
     CHECK(request.find("x-envoy-decorator-operation"));
+}
+
+TEST_CASE("the runtime says how long to wait, where no back-off is configured") {
+    const runtime::Table table({{"upstream.base_retry_backoff_ms", config::parse_runtime_value("100")}});
+    Asking asking("5xx");
+    asking.policy.num_retries = 9;
+    const auto longest = [&](int retries) {
+        asking.state.begin(&asking.policy, asking.orders, milliseconds(0));
+        for (int i = 0; i < retries; ++i) CHECK(asking.state.take());
+        milliseconds most{0};
+        for (uint64_t random = 0; random < 2000; ++random) most = std::max(most, asking.state.wait(random));
+        return most + milliseconds(1);
+    };
+    runtime::set_thread_table(&table);
+    CHECK(longest(1) == milliseconds(100));
+    CHECK(longest(9) == milliseconds(1000));
+    asking.policy.back_off_configured = true;
+    CHECK(longest(1) == milliseconds(25));
+    runtime::set_thread_table(nullptr);
 }
 
 }  // namespace heirloom::router

@@ -75,4 +75,32 @@ TEST_CASE_FIXTURE(LoopFixture, "workers together never pass the limit") {
     CHECK(gauge("open") == 0);
 }
 
+TEST_CASE_FIXTURE(LoopFixture, "a limit may change while units are taken") {
+    SharedLimit shared(2, registrar->gauge("open"));
+    WorkerLimit limit(shared);
+    REQUIRE(limit.try_take());
+    REQUIRE(limit.try_take());
+    CHECK(gauge("open") == 1);
+    shared.set_limit(1024);
+    limit.follow();
+    CHECK(gauge("open") == 0);
+    for (int i = 0; i < 1022; ++i) REQUIRE(limit.try_take());
+    CHECK_FALSE(limit.try_take());
+    for (int i = 0; i < 1020; ++i) limit.give_back();
+    shared.set_limit(1);  // less than is taken
+    limit.follow();
+    CHECK(gauge("open") == 1);
+    CHECK_FALSE(limit.try_take());
+    for (int i = 0; i < 3; ++i) limit.give_back();
+    CHECK(gauge("open") == 1);
+    limit.give_back();
+    CHECK(gauge("open") == 0);
+    CHECK(shared.left() == 1);
+    CHECK(limit.try_take());
+    CHECK_FALSE(limit.try_take());
+    limit.give_back();
+    shared.set_limit(0);
+    CHECK(gauge("open") == 1);
+}
+
 }  // namespace heirloom::upstream

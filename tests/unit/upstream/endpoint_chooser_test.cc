@@ -2,6 +2,7 @@
 #include "proxy/upstream/endpoint_chooser.h"
 
 #include "proxy/config/load_balancing_config.h"
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/cluster_hosts.h"
 #include "tests/unit/upstream/fixture.h"
 
@@ -135,6 +136,21 @@ TEST_CASE_FIXTURE(ChooserFixture, "tables that come with the hosts are used; the
     CHECK((*others)[0][kHealthy] != given[0][kHealthy]);
     CHECK((*others)[0][kHealthy]->choose(5) == 1);
     CHECK((*others)[1][kAll]);  // in panic
+}
+
+TEST_CASE_FIXTURE(ChooserFixture, "the panic threshold follows the runtime") {
+    EndpointChooser chooser(config, stats, 0, *this);
+    const auto hosts = make_host_set(endpoints_of({{}, {kDown}, {kDown}, {kDown}}));
+    chooser.set_hosts(*hosts);
+    CHECK(shares(chooser, 4, 8) == std::vector<int>{2, 2, 2, 2, 0});
+    const runtime::Table table({{"upstream.healthy_panic_threshold", config::parse_runtime_value("20")}});
+    runtime::set_thread_table(&table);
+    CHECK(shares(chooser, 4, 8) == std::vector<int>{2, 2, 2, 2, 0});
+    chooser.follow_runtime(*hosts);
+    CHECK(shares(chooser, 4, 8) == std::vector<int>{8, 0, 0, 0, 0});
+    runtime::set_thread_table(nullptr);
+    chooser.follow_runtime(*hosts);
+    CHECK(shares(chooser, 4, 8) == std::vector<int>{2, 2, 2, 2, 0});
 }
 
 }  // namespace heirloom::upstream

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Active health checks of a running cluster manager.
 #include "proxy/config/health_config.h"
+#include "proxy/runtime/table.h"
 #include "tests/unit/upstream/fixture.h"
 
 namespace heirloom::upstream {
@@ -218,6 +219,22 @@ TEST_CASE_FIXTURE(CheckFixture, "HTTP/2: a check that crosses the orderly end of
     CHECK(health() == "healthy");
     CHECK(stat("failure") == 0);
     CHECK(server.peers.size() >= 3);
+}
+
+TEST_CASE_FIXTURE(CheckFixture, "the runtime bounds the interval") {
+    ScriptedUpstream server(*loop);
+    const runtime::Table slow({{"health_check.min_interval", config::parse_runtime_value("3600000")}});
+    const runtime::Table fast({{"health_check.max_interval", config::parse_runtime_value("3")}});
+    check.no_traffic_healthy_interval = std::chrono::hours(1);
+    runtime::set_thread_table(&fast);
+    start({server.address()});
+    REQUIRE(run_until([&] { return stat("attempt") >= 3; }));
+    runtime::set_thread_table(&slow);
+    run_for(milliseconds(20));
+    const uint64_t then = stat("attempt");
+    run_for(milliseconds(20));
+    CHECK(stat("attempt") == then);
+    runtime::set_thread_table(nullptr);
 }
 
 }  // namespace heirloom::upstream

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outlier detection: what a worker counts, and what follows from it.
+#include "proxy/runtime/table.h"
 #include "proxy/upstream/outlier_detector.h"
 #include "proxy/upstream/outlier_monitor.h"
 #include "proxy/upstream/worker_cluster.h"
@@ -272,6 +273,27 @@ TEST_CASE_FIXTURE(LoopFixture, "an endpoint that tells to leave with each answer
     view.set_hosts(failed);
     for (int i = 0; i < 10; ++i) view.report_told_to_leave(first);
     CHECK(told == 3);
+}
+
+TEST_CASE_FIXTURE(OutlierFixture, "runtime values replace the configured ones") {
+    settings.interval = std::chrono::hours(1);
+    const runtime::Table table({{"outlier_detection.consecutive_5xx", config::parse_runtime_value("2")},
+                                {"outlier_detection.max_ejection_percent", config::parse_runtime_value("50")},
+                                {"outlier_detection.interval_ms", config::parse_runtime_value("5")},
+                                {"outlier_detection.base_ejection_time_ms", config::parse_runtime_value("1")}});
+    runtime::set_thread_table(&table);
+    start(2);
+    answer(0, 500, 2);
+    CHECK(ejected(0));
+    answer(1, 500, 2);
+    CHECK_FALSE(ejected(1));
+    CHECK(stat("overflow") == 1);
+    CHECK(run_until([&] { return !ejected(0); }));
+    const runtime::Table never({{"outlier_detection.enforcing_consecutive_5xx", config::parse_runtime_value("0")}});
+    runtime::set_thread_table(&never);
+    answer(0, 500, 5);
+    CHECK_FALSE(ejected(0));
+    runtime::set_thread_table(nullptr);
 }
 
 }  // namespace heirloom::upstream
