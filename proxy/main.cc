@@ -5,6 +5,7 @@
 #include "proxy/config/bootstrap_loader.h"
 #include "proxy/logging.h"
 #include "proxy/options.h"
+#include "proxy/runtime_owner.h"
 #include "proxy/server.h"
 
 namespace {
@@ -28,6 +29,12 @@ int validate(const Options& options) {
     if (const heirloom::Status usable = heirloom::server::TlsContexts::check(**snapshot); !usable) {
         SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, usable.error().text);
         return 1;
+    }
+    if ((*snapshot)->runtime) {
+        if (const heirloom::Status there = heirloom::server::RuntimeOwner::check(*(*snapshot)->runtime); !there) {
+            SPDLOG_CRITICAL("error initializing configuration '{}': {}", options.config_path, there.error().text);
+            return 1;
+        }
     }
     for (const std::string& warning : (*snapshot)->warnings) SPDLOG_WARN("{}", warning);
     std::printf("configuration '%s' OK\n", options.config_path.c_str());

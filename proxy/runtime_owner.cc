@@ -41,6 +41,16 @@ Result<std::unique_ptr<RuntimeOwner>> RuntimeOwner::create(network::EventLoop& l
 
 RuntimeOwner::~RuntimeOwner() { runtime::set_thread_table(nullptr); }
 
+Status RuntimeOwner::check(const config::RuntimeConfig& config) {
+    for (const config::RuntimeLayerConfig& layer : config.layers) {
+        const auto* disk = std::get_if<config::DiskLayerConfig>(&layer.kind);
+        std::error_code unknown;
+        if (!disk || fs::is_directory(directory_of(disk->root), unknown)) continue;
+        return Error{"cannot watch directory " + directory_of(disk->root) + ": there is none"};
+    }
+    return Ok{};
+}
+
 void RuntimeOwner::load() {
     layers_ = runtime::load_layers(*config_, admin_);
     const config::RuntimeValues values = layers_.merged();

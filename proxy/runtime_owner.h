@@ -29,6 +29,8 @@ class RuntimeOwner {
                                                         std::shared_ptr<const config::RuntimeConfig> config,
                                                         const RuntimeStats& stats);
     ~RuntimeOwner();
+    // Without a start: could the roots of its disk layers be watched?
+    static Status check(const config::RuntimeConfig& config);
 
     // Called when there is a new table.
     void on_change(std::function<void()> callback) { changed_ = std::move(callback); }

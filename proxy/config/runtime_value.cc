@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <charconv>
 #include <limits>
 
 #include "envoy/type/v3/percent.pb.h"
@@ -37,6 +38,15 @@ void parse_percent(RuntimeValue& value, const Document& document) {
     if (!problems.any()) value.percent = read_fractional_percent(percent);
 }
 
+bool parse_number(std::string_view text, double* number) {
+    if (!text.starts_with("0x") && !text.starts_with("0X")) return parse_double(text, number);
+    uint64_t whole = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data() + 2, end, whole, 16);
+    *number = static_cast<double>(whole);
+    return error == std::errc() && rest == end;
+}
+
 // No number, truth or percent is longer; text need not be understood.
 constexpr size_t kLongestValue = 4096;
 
@@ -57,7 +67,7 @@ RuntimeValue parse_runtime_value(std::string text) {
         double number = 0;
         if (node.plain && parse_bool(node.text, true, &truth)) {
             value.truth = truth;
-        } else if (parse_double(node.text, &number)) {
+        } else if (node.plain && parse_number(node.text, &number)) {
             set_number(value, number);
         }
     }

@@ -144,10 +144,40 @@ def repetition(_, exchange):
         len(upstream.heirloom) > len(upstream.envoy)
 
 
+@rule
+def order_of_flags(difference, _):
+    def in_order(line):
+        line = re.sub(r' ([A-Z]{2,4}(?:,[A-Z]{2,4})+) ', lambda flags: f' {",".join(sorted(flags[1].split(",")))} ', line)
+        return re.sub(r'(remote_connection_failure\S*) (\d+) \d+ ', r'\1 \2 N ', line)  # its text: reason-of-a-failed-connect
+    return difference.aspect == 'log' and [in_order(line) for line in difference.envoy] == [in_order(line) for line in difference.heirloom]
+
+
+@rule
+def parts_of_a_runtime_value(difference, _):
+    return difference.exchange == 'GET /runtime' and any('fields {' in line for line in difference.envoy)
+
+
+@rule
+def words_of_yaml_errors(difference, _):
+    return difference.exchange.startswith('POST /runtime_modify') and any(line.startswith('yaml-cpp: ') for line in difference.envoy)
+
+
+@rule
+def panic_at_once(difference, _):
+    return difference.topic == 'runtime' and difference.exchange == '/sick'
+
+
+@rule
+def weights_of_nothing(difference, exchange):
+    log = exchange.get('log')
+    return difference.topic == 'runtime' and difference.exchange == '/split' and log and ' direct_response ' in log.envoy[0]
+
+
 # Statistics that are counted otherwise.
 COUNTED_OTHERWISE = {
     'delayed-close': r'downstream_cx_delayed_close_timeout|downstream_cx_destroy_(local|remote)',
     'ends-of-upstream-connections': r'upstream_cx_close_notify|upstream_cx_destroy_(local|remote)',
+    'requests-beyond-the-limit': r'upstream_rq_(active|pending)_overflow',
     'canary': r'\.canary\.',
     'resets-by-the-library': r'^http2\.(tx_reset|rx_messaging_error)',
     'reset-of-refused-requests': r'downstream_rq_rx_reset|downstream_rq_response_before_rq_complete',

@@ -57,3 +57,6 @@ one['layered_runtime']['layers'][0]['disk_layer']['symlink_root'] = f'{TMP}/nowh
 proxy = Proxy(one, ready=False)
 expect(proxy.wait(), 1)
 expect_in(f'cannot watch directory {TMP}/nowhere', proxy.log)
+code, _, text = validate(one)
+expect(code, 1)
+expect_in(f'cannot watch directory {TMP}/nowhere: there is none', text)

@@ -38,9 +38,10 @@ TEST_CASE("a value is read as each kind that it can be") {
     CHECK((!value.integer && value.number));
     value = parse_runtime_value("TRUE");
     CHECK((value.truth == true && !value.integer));
-    value = parse_runtime_value("'7'");
-    CHECK((value.integer == 7));
-    for (const char* text : {"", "seven", "7 8", "[1, 2]", "{a", "&x", "{numerator: -1}", "{numerator: 1, hats: 2}"}) {
+    value = parse_runtime_value("0x64");
+    CHECK((value.integer == 100));
+    for (const char* text : {"", "seven", "7 8", "'7'", "0x", "0x6g", "[1, 2]", "{a", "&x", "{numerator: -1}",
+                             "{numerator: 1, hats: 2}"}) {
         value = parse_runtime_value(text);
         CAPTURE(text);
         CHECK((!value.integer && !value.number && !value.truth && !value.percent));
@@ -56,6 +57,8 @@ TEST_CASE("equal names are equal keys") {
     CHECK_FALSE(RuntimeKey::of("config_test.a") == RuntimeKey::of("config_test.b"));
     CHECK_FALSE(RuntimeKey::of(""));
     CHECK(RuntimeKey::of("config_test.a"));
+    CHECK(RuntimeKey::find("config_test.a") == RuntimeKey::of("config_test.a"));
+    CHECK_FALSE(RuntimeKey::find("config_test.never"));
 }
 
 TEST_CASE("layers, in their order") {
