@@ -10,7 +10,8 @@
 namespace heirloom::http {
 namespace {
 
-constexpr size_t kBatchBytes = 128 * 1024;  // written between two looks at the socket
+// Written between two looks at the socket; at most what one stream may hold, so that a small limit means little here.
+constexpr size_t kBatchBytes = 128 * 1024;
 constexpr size_t kFrameHead = 9;
 constexpr uint32_t kDefaultTable = 4096;
 
@@ -362,7 +363,7 @@ void Http2Session::tell_outbound(size_t pending) {
 bool Http2Session::pull_batch() {
     if (connection_.closing() || connection_.above_high_watermark()) return false;
     network::Buffer& out = connection_.write_buffer();
-    batch_end_ = out.size() + kBatchBytes;
+    batch_end_ = out.size() + std::min<size_t>(kBatchBytes, settings_.stream_buffer_bytes);
     batch_full_ = false;
     while (out.size() < batch_end_) {
         const uint8_t* frame = nullptr;

@@ -284,7 +284,11 @@ void Connection::finish_writing() {
     flush();
 }
 
-void Connection::flush_later() { call_again(); }
+void Connection::flush_later() {
+    // Too much waits: whoever brings more must hear of it before it reads on, which may be in this iteration.
+    if (!above_high_ && pending_write_bytes() > high_watermark_ && state_ == State::open && !opening()) return flush();
+    call_again();
+}
 
 // Returns how many bytes the socket took.
 size_t Connection::write_out(Buffer& buffer) {

@@ -95,7 +95,7 @@ class Connection : public IoHandler, public Deferred {
     // A write that fails lets the rest of what the peer sent arrive first; on_closed(reset) comes from the loop.
     Buffer& write_buffer() { return write_buffer_; }
     void flush();
-    void flush_later();  // at the end of the loop's iteration: more is likely to come
+    void flush_later();  // at the end of the loop's iteration, for more is likely to come; above the watermark at once
     // Finishes this side once all is written: FIN, or close_notify. Nothing may be queued after it. Reads go on, and
     // the connection stays until it is closed.
     void finish_writing();

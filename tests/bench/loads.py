@@ -143,7 +143,7 @@ SCENARIOS = [
 ]
 
 # What is not a load alone.
-OTHERS = ('idle', 'tail', 'scale')
+OTHERS = ('idle', 'tail', 'scale', 'slow')
 
 
 def chosen(only):

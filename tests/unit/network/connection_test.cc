@@ -74,6 +74,23 @@ TEST_CASE("a connection that does not read remembers that it could") {
     connection.close();
 }
 
+TEST_CASE("what may wait until later does not when it is too much") {
+    EventLoop loop;
+    Owner owner(loop);
+    TcpPair pair(4096);
+    Connection connection(loop, std::move(pair.near), owner);
+    owner.connection = &connection;
+    connection.set_high_watermark(64 * 1024);
+    REQUIRE(connection.start());
+    connection.write_buffer().append("little");
+    connection.flush_later();
+    CHECK(connection.pending_write_bytes() == 6);
+    connection.write_buffer().append(std::string(8'000'000, 'w'));
+    connection.flush_later();
+    CHECK(owner.events == "high ");  // before the loop has its next turn
+    connection.close();
+}
+
 TEST_CASE("a slow peer raises the watermark and lowers it again") {
     EventLoop loop;
     Owner owner(loop);
