@@ -44,7 +44,7 @@ bool matches_path(const config::RouteMatch& match, std::string_view path) {
         case config::RouteMatch::Kind::path_separated: {
             const std::string_view own = without_query();
             const size_t size = match.value.size();
-            if (own.size() < size || (own.size() > size && own[size] != '/')) return false;
+            if (own.empty() || own.size() < size || (own.size() > size && own[size] != '/')) return false;
             return equal(own.substr(0, size), match.value, match.case_sensitive);
         }
         case config::RouteMatch::Kind::regex:
