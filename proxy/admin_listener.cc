@@ -19,7 +19,7 @@ AdminListener::AdminListener(network::EventLoop& loop, admin::ServerView& server
                              network::ConnectionCount& connections)
     : loop_(loop),
       socket_(std::move(socket)),
-      counts_(connections),
+      counts_(counts_for_others(snapshot, snapshot.admin->ignore_global_conn_limit) ? &connections : nullptr),
       drain_(std::chrono::seconds(0), true),
       handlers_(admin::make_admin(server)),
       log_(std::make_unique<access_log::Logger>(loop, snapshot.admin->access_logs, std::move(log_files))) {

@@ -71,7 +71,8 @@ Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& sn
         const std::string name = listener::stat_name(listener);
         plan.stats = listener::make_listener_stats(registrar, name);
         plan.filter_stats = listener::make_listener_filter_stats(registrar, listener);
-        plan.counts = std::make_unique<network::ListenerCounts>(connections);
+        plan.counts = std::make_unique<network::ListenerCounts>(
+            counts_for_others(snapshot, listener.ignore_global_conn_limit) ? &connections : nullptr);
         plan.limits = {*plan.counts, listener.configured_name, snapshot.max_downstream_connections,
                        listener.ignore_global_conn_limit};
         auto matcher = std::make_shared<const listener::FilterChainMatcher>(listener);

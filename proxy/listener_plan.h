@@ -49,6 +49,12 @@ struct ListenerPlan {
 // Opens what each of `configs` writes to. Error: "unable to open file ...".
 Result<LogFiles> open_logs(access_log::AccessLogManager& manager, const std::vector<config::AccessLogConfig>& configs);
 
+// Do connections of who ignores the limit of the process, or does not, count for it? As in Envoy: those who ignore it
+// do not count for the overload manager's, and do for the runtime's.
+inline bool counts_for_others(const config::Snapshot& snapshot, bool ignore_global_conn_limit) {
+    return !ignore_global_conn_limit || !snapshot.max_downstream_connections;
+}
+
 // One plan per listener of the snapshot, without sockets. `contexts` were made of the same snapshot; `connections`, of
 // the process, outlives the plans.
 Result<std::vector<ListenerPlan>> make_listener_plans(const config::Snapshot& snapshot, uint32_t workers,

@@ -19,7 +19,7 @@ ConnectionLimits::ConnectionLimits(network::ListenerCounts& counts, const std::s
 std::optional<network::ConnectionTicket> ConnectionLimits::admit(const ListenerStats& stats) const {
     if (!counts_) return network::ConnectionTicket();
     // First counted, then looked: of several workers at once no two take the last place.
-    const uint64_t all = counts_->process.add();
+    const uint64_t all = counts_->process ? counts_->process->add() : 0;
     const uint64_t own = counts_->own.add();
     network::ConnectionTicket ticket(*counts_);
     const uint64_t limit = fixed_ ? *fixed_ : runtime::integer(process_key_, UINT64_MAX);

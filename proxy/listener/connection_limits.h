@@ -16,8 +16,8 @@ class ConnectionLimits {
     // Nothing is counted.
     ConnectionLimits() = default;
     // `name`: of the listener, "" when none is configured: then it has no limit of its own. `fixed`: the overload
-    // manager's limit, before the runtime's. With `ignore_global` connections count and the process's limit does not
-    // matter to them.
+    // manager's limit, before the runtime's. With `ignore_global` the process's limit does not matter
+    // to the connections, whether they count for it or not.
     ConnectionLimits(network::ListenerCounts& counts, const std::string& name, std::optional<uint64_t> fixed,
                      bool ignore_global);
 

@@ -22,8 +22,8 @@ class ConnectionCount {
 
 // Of one listener. `process` outlives it, and it outlives its connections.
 struct ListenerCounts {
-    explicit ListenerCounts(ConnectionCount& all) : process(all) {}
-    ConnectionCount& process;
+    explicit ListenerCounts(ConnectionCount* all) : process(all) {}
+    ConnectionCount* const process;  // null: its connections do not count there
     ConnectionCount own;
 };
 
@@ -41,7 +41,7 @@ class ConnectionTicket {
     ~ConnectionTicket() {
         if (!counts_) return;
         counts_->own.remove();
-        counts_->process.remove();
+        if (counts_->process) counts_->process->remove();
     }
 
   private:

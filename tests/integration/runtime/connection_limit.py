@@ -61,6 +61,13 @@ proxy = Proxy(bootstrap(listeners, clusters, **ADMIN, overload_manager={'resourc
                         layered_runtime={'layers': layers}))
 limits(proxy, 4)
 
+# Who ignores the overload manager's limit does not count for it.
+free, ingress = (proxy.port_of(name) for name in ('free', 'ingress'))
+with ExitStack() as stack:
+    for port in [free] * 5 + [ingress] * 4:
+        stack.enter_context(take(port))
+    expect([is_refused(ingress), is_refused(free)], [True, False])
+
 # One listener's own limit, by its name.
 expect(proxy.admin('/runtime_modify?envoy.resource_limits.listener.free.connection_limit=1', 'POST').status, 200)
 port = proxy.port_of('free')

@@ -111,7 +111,7 @@ TEST_CASE_FIXTURE(Port,
 
 TEST_CASE_FIXTURE(Port, "connections beyond a limit are closed at once, and counted") {
     network::ConnectionCount process;
-    network::ListenerCounts counts(process);
+    network::ListenerCounts counts(&process);
     const auto limited = [&](std::optional<uint64_t> fixed, bool ignore_global) {
         listener.emplace(*loop, reserve,
                          Listener::Setting{.name = "test",
