@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "envoy/type/v3/percent.pb.h"
@@ -23,6 +24,7 @@ std::string_view strip(std::string_view text) {
 }
 
 void set_number(RuntimeValue& value, double number) {
+    if (!std::isfinite(number)) return;  // nothing could be compared with it
     value.number = number;
     if (number >= 0 && number < 0x1p64) value.integer = static_cast<uint64_t>(number);
     const bool is_whole = number > std::numeric_limits<int32_t>::min() &&

@@ -36,6 +36,8 @@ TEST_CASE("a value is read as each kind that it can be") {
     CHECK((!value.integer && value.number == -2));
     value = parse_runtime_value("18446744073709551616");  // one more than an integer can be
     CHECK((!value.integer && value.number));
+    value = parse_runtime_value("NaN");
+    CHECK((value.text == "NaN" && !value.number && !value.integer));
     value = parse_runtime_value("TRUE");
     CHECK((value.truth == true && !value.integer));
     value = parse_runtime_value("0x64");
