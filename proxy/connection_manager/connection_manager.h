@@ -66,6 +66,8 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void close_idle();
     void cut();
     void close_now() { connection_.close(); }
+    // It has left its set; what is left of it may outlive whoever counts.
+    void count_no_longer() { ticket_ = {}; }
 
     // For the stream.
     ConnectionSet& set() { return set_; }
@@ -151,7 +153,7 @@ class ConnectionManager final : public network::ConnectionCallbacks,
     void count_buffered();
 
     ConnectionSet& set_;
-    const network::ConnectionTicket ticket_;
+    network::ConnectionTicket ticket_;
     network::Connection connection_;
     std::unique_ptr<http::ServerCodec> codec_;                // null: not chosen yet
     upstream::IntrusiveList<Stream, &Stream::hook> streams_;  // under way; HTTP/1: one at most

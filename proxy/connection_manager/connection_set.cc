@@ -75,6 +75,7 @@ void ConnectionSet::accept(network::AcceptedConnection accepted) {
 
 void ConnectionSet::remove(ConnectionManager& connection) {
     connections_.remove(connection);
+    connection.count_no_longer();
     config_.loop.destroy_later(std::unique_ptr<network::Deferred>(&connection));
     if (on_change_) on_change_(-1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many downstream connections there are, of the process and of one listener, over all workers. A connection is
-// counted from the moment it is accepted until its object goes, which is what its ConnectionTicket does. Any thread.
+// counted from the moment it is accepted until it is closed, or its object goes: by its ConnectionTicket. Any thread.
 #pragma once
 
 #include <atomic>

@@ -53,6 +53,7 @@ void ConnectionSet::log(const http::StreamInfo& info, config::LogType type) {
 
 void ConnectionSet::remove(Tunnel& tunnel) {
     tunnels_.remove(tunnel);
+    tunnel.count_no_longer();
     setting_.loop.destroy_later(std::unique_ptr<network::Deferred>(&tunnel));
     if (on_change_) on_change_(-1);
 }

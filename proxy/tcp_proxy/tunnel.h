@@ -45,6 +45,8 @@ class Tunnel final : public network::ConnectionCallbacks,
     void finish(std::chrono::milliseconds linger);
     // The end is here when this returns.
     void cut();
+    // It has left its set; what is left of it may outlive whoever counts.
+    void count_no_longer() { ticket_ = {}; }
 
     // network::ConnectionCallbacks: downstream
     void on_connected() override;
@@ -104,7 +106,7 @@ class Tunnel final : public network::ConnectionCallbacks,
     void log(config::LogType type);
 
     ConnectionSet& set_;
-    const network::ConnectionTicket ticket_;
+    network::ConnectionTicket ticket_;
     network::Connection downstream_;
     UpstreamSide upstream_side_{*this};
     // The last one that was asked for; kept to the end, since it holds the endpoint.
