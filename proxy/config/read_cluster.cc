@@ -65,6 +65,15 @@ void read_circuit_breakers(const CircuitBreakers& message, const Path& path, Clu
                      is_high ? config.high_max_pending_requests : config.max_pending_requests);
         READ_WRAPPED(limits, max_requests, is_high ? config.high_max_requests : config.max_requests);
         READ_WRAPPED(limits, max_retries, is_high ? config.high_max_retries : config.max_retries);
+        if (!limits.has_retry_budget()) continue;
+        const Path at = path.item("thresholds", static_cast<size_t>(i)).field("retry_budget");
+        ClusterConfig::RetryBudget budget;
+        READ_WRAPPED(limits.retry_budget(), budget_percent, budget.percent);
+        READ_WRAPPED(limits.retry_budget(), min_retry_concurrency, budget.least);
+        if (!(budget.percent >= 0 && budget.percent <= 100))
+            problems.error(at.field("budget_percent").field("value"), "must be between 0 and 100");
+        // Nothing is of the high priority yet.
+        if (!is_high) config.retry_budget = budget;
     }
 }
 
@@ -76,6 +85,23 @@ void read_panic_threshold(const Cluster::CommonLbConfig& message, const Path& pa
         return problems.error(path.field("healthy_panic_threshold").field("value"), "must be between 0 and 100");
     }
     config.healthy_panic_threshold = static_cast<uint32_t>(percent + 0.5);
+}
+
+// As much as the system takes.
+void read_keepalive(const envoy::config::core::v3::TcpKeepalive& message, const Path& path, ClusterConfig& config,
+                    Problems& problems) {
+    constexpr uint32_t kMostProbes = 127, kMostSeconds = 32767;
+    ClusterConfig::TcpKeepalive& read = config.tcp_keepalive.emplace();
+    const auto check = [&](bool there, uint32_t value, uint32_t most, const char* name) {
+        if (there && (value == 0 || value > most))
+            problems.error(path.field(name), "must be from 1 to " + std::to_string(most));
+        return value;
+    };
+    read.probes =
+        check(message.has_keepalive_probes(), message.keepalive_probes().value(), kMostProbes, "keepalive_probes");
+    read.time = check(message.has_keepalive_time(), message.keepalive_time().value(), kMostSeconds, "keepalive_time");
+    read.interval = check(message.has_keepalive_interval(), message.keepalive_interval().value(), kMostSeconds,
+                          "keepalive_interval");
 }
 
 void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& path, ClusterConfig& config,
@@ -139,19 +165,24 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
     const CommonHttpOptions target{config.idle_timeout, config.max_connection_duration,
                                    config.max_requests_per_connection};
     READ_WRAPPED(message, max_requests_per_connection, config.max_requests_per_connection);
-    read_common_options(message.common_http_protocol_options(), path.field("common_http_protocol_options"), target,
-                        problems);
+    const Path common = path.field("common_http_protocol_options");
+    read_common_options(message.common_http_protocol_options(), common, target, problems);
+    READ_DURATION(message.common_http_protocol_options(), max_stream_duration, common, problems,
+                  config.max_stream_duration);
     read_http1(message.http_protocol_options(), path.field("http_protocol_options"), config, problems);
+    const bool by_downstream = message.protocol_selection() == Cluster::USE_DOWNSTREAM_PROTOCOL;
+    if (by_downstream) config.protocol = ClusterConfig::Protocol::by_downstream;
     if (message.has_http2_protocol_options()) {
-        config.protocol = ClusterConfig::Protocol::http2;
+        if (!by_downstream) config.protocol = ClusterConfig::Protocol::http2;
         config.http2 =
             read_http2_options(message.http2_protocol_options(), path.field("http2_protocol_options"), problems);
-        if (message.has_http_protocol_options()) {
+        if (message.has_http_protocol_options() && !by_downstream) {
             problems.error(path.field("http2_protocol_options"), "http_protocol_options are set too: use one");
         }
     }
     const bool has_old = message.has_common_http_protocol_options() || message.has_http_protocol_options() ||
-                         message.has_http2_protocol_options() || message.has_max_requests_per_connection();
+                         message.has_http2_protocol_options() || message.has_max_requests_per_connection() ||
+                         by_downstream;
     for (const auto& [key, any] : message.typed_extension_protocol_options()) {
         const Path at = path.field("typed_extension_protocol_options").key(key);
         if (key != kHttpProtocolOptions) {
@@ -165,14 +196,17 @@ void read_protocol_options(const Cluster& message, const Path& path, ClusterConf
         }
         if (has_old) {
             problems.error(at,
-                           "common_http_protocol_options, http_protocol_options, http2_protocol_options and "
-                           "max_requests_per_connection of the cluster are set too: use one place");
+                           "common_http_protocol_options, http_protocol_options, http2_protocol_options, "
+                           "protocol_selection and max_requests_per_connection of the cluster are set too: use one "
+                           "place");
         }
         read_protocol(options, at, config, problems);
         read_upstream_http(options.upstream_http_protocol_options(), at.field("upstream_http_protocol_options"), config,
                            problems);
-        read_common_options(options.common_http_protocol_options(), at.field("common_http_protocol_options"), target,
-                            problems);
+        const Path inner = at.field("common_http_protocol_options");
+        read_common_options(options.common_http_protocol_options(), inner, target, problems);
+        READ_DURATION(options.common_http_protocol_options(), max_stream_duration, inner, problems,
+                      config.max_stream_duration);
     }
 }
 
@@ -188,7 +222,12 @@ std::shared_ptr<const EndpointCheckConfig> read_endpoint_check(const Endpoint::H
 }
 
 void read_endpoints(const LocalityLbEndpoints& message, const Path& path, ClusterConfig& config, Problems& problems) {
-    const bool by_dns = config.type == ClusterConfig::Type::strict_dns;
+    const bool by_dns = config.type != ClusterConfig::Type::fixed;
+    if (message.has_load_balancing_weight()) {
+        const Path weight = path.field("load_balancing_weight");
+        if (message.load_balancing_weight().value() == 0) problems.error(weight, "must be at least 1");
+        if (!config.locality_weighted) problems.error(weight, "needs common_lb_config.locality_weighted_lb_config");
+    }
     if (message.priority() > kMaxPriority) problems.error(path.field("priority"), "must be at most 128");
     for (int i = 0; i < message.lb_endpoints_size(); ++i) {
         const LbEndpoint& endpoint = message.lb_endpoints(i);
@@ -200,6 +239,7 @@ void read_endpoints(const LocalityLbEndpoints& message, const Path& path, Cluste
         check_header_value(read.hostname, at.field("endpoint").field("hostname"), problems);
         read.status = read_host_status(endpoint.health_status());
         read.priority = message.priority();
+        read.locality_weight = message.load_balancing_weight().value();
         if (endpoint.endpoint().has_health_check_config()) {
             read.check = read_endpoint_check(endpoint.endpoint().health_check_config(),
                                              at.field("endpoint").field("health_check_config"), problems);
@@ -227,6 +267,7 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     config.alt_stat_name = message.alt_stat_name();
     require_text(config.name, path.field("name"), problems);
     if (message.type() == Cluster::STRICT_DNS) config.type = ClusterConfig::Type::strict_dns;
+    if (message.type() == Cluster::LOGICAL_DNS) config.type = ClusterConfig::Type::logical_dns;
     config.dns_family = read_dns_family(message.dns_lookup_family());
     READ_DURATION(message, connect_timeout, path, problems, config.connect_timeout);
     if (config.connect_timeout.count() == 0) problems.error(path.field("connect_timeout"), "must be more than 0");
@@ -236,6 +277,7 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     READ_WRAPPED(message, per_connection_buffer_limit_bytes, config.per_connection_buffer_limit_bytes);
     if (config.per_connection_buffer_limit_bytes == 0)
         config.per_connection_buffer_limit_bytes = UINT32_MAX;  // no limit
+    config.locality_weighted = message.common_lb_config().has_locality_weighted_lb_config();
     read_panic_threshold(message.common_lb_config(), path.field("common_lb_config"), config, problems);
     if (message.health_checks_size() > 0) {
         config.health_check = read_health_check(message.health_checks(0), path.item("health_checks", 0), problems);
@@ -243,6 +285,10 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     if (message.health_checks_size() > 1)
         problems.error(path.item("health_checks", 1), "Multiple health checks not supported");
     config.load_balancing = read_load_balancing(message, path, problems);
+    if (message.upstream_connection_options().has_tcp_keepalive()) {
+        read_keepalive(message.upstream_connection_options().tcp_keepalive(),
+                       path.field("upstream_connection_options").field("tcp_keepalive"), config, problems);
+    }
     if (message.has_outlier_detection()) {
         config.outlier_detection =
             read_outlier_detection(message.outlier_detection(), path.field("outlier_detection"), problems);
@@ -262,6 +308,11 @@ ClusterConfig read_cluster(const Cluster& message, const Path& path, ReadContext
     for (int i = 0; i < message.load_assignment().endpoints_size(); ++i) {
         read_endpoints(message.load_assignment().endpoints(i), assignment.item("endpoints", static_cast<size_t>(i)),
                        config, problems);
+    }
+    if (config.type == ClusterConfig::Type::logical_dns && config.endpoints.size() != 1) {
+        problems.error(assignment,
+                       "LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single "
+                       "lb_endpoint");
     }
     return config;
 }

@@ -100,4 +100,8 @@ std::string read_header_to_remove(const std::string& name, const Path& path, Pro
     return read_name(name, "removed", path, problems);
 }
 
+std::string read_header_to_copy(const std::string& name, const Path& path, Problems& problems) {
+    return read_name(name, "copied", path, problems);
+}
+
 }  // namespace heirloom::config

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
@@ -8,6 +11,7 @@ using envoy::config::route::v3::RetryPolicy;
 
 namespace {
 
+constexpr int64_t kMostChoices = 1000;
 constexpr int kDefaultGrowth = 10;  // of the wait, where no maximum is given
 
 void read_back_off(const RetryPolicy::RetryBackOff& message, const Path& path, RetryPolicyConfig& policy,
@@ -26,6 +30,36 @@ void read_back_off(const RetryPolicy::RetryBackOff& message, const Path& path, R
     policy.max_interval = std::max(policy.max_interval, Milliseconds(1));
     if (policy.max_interval < policy.base_interval)
         problems.error(path.field("max_interval"), "must be greater than or equal to the base_interval");
+}
+
+void read_reset_headers(const RetryPolicy::RateLimitedRetryBackOff& message, const Path& path,
+                        RetryPolicyConfig& policy, Problems& problems) {
+    if (message.reset_headers().empty()) problems.error(path.field("reset_headers"), "at least one is required");
+    for (int i = 0; i < message.reset_headers_size(); ++i) {
+        const Path name = path.item("reset_headers", static_cast<size_t>(i)).field("name");
+        require_text(message.reset_headers(i).name(), name, problems);
+        policy.reset_headers.push_back({read_header_to_read(message.reset_headers(i).name(), name, problems),
+                                        message.reset_headers(i).format() == RetryPolicy::UNIX_TIMESTAMP});
+    }
+    READ_DURATION(message, max_interval, path, problems, policy.reset_max_interval);
+    if (policy.reset_max_interval.count() == 0) problems.error(path.field("max_interval"), "must be greater than 0");
+}
+
+// Which endpoints an attempt may go to.
+void read_hosts(const RetryPolicy& message, const Path& path, RetryPolicyConfig& policy, Problems& problems) {
+    using envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
+    for (int i = 0; i < message.retry_host_predicate_size(); ++i) {
+        const Path at = path.item("retry_host_predicate", static_cast<size_t>(i));
+        require_text(message.retry_host_predicate(i).name(), at.field("name"), problems);
+        if (!message.retry_host_predicate(i).typed_config().Is<PreviousHostsPredicate>())
+            problems.error(at.field("typed_config"), "required");
+        policy.avoids_previous_hosts = true;
+    }
+    const int64_t choices = message.host_selection_retry_max_attempts();
+    if (choices == 0) return;  // not there
+    if (choices < 0 || choices > kMostChoices)
+        problems.error(path.field("host_selection_retry_max_attempts"), "must be from 0 to 1000");
+    policy.more_choices = static_cast<uint32_t>(std::clamp<int64_t>(choices, 1, kMostChoices));
 }
 
 }  // namespace
@@ -47,6 +81,18 @@ std::shared_ptr<const RetryPolicyConfig> read_retry_policy(const RetryPolicy& me
     }
     if (message.has_retry_back_off())
         read_back_off(message.retry_back_off(), path.field("retry_back_off"), *policy, problems);
+    READ_DURATION(message, per_try_idle_timeout, path, problems, policy->per_try_idle_timeout);
+    const auto read_matches = [&](const auto& list, const char* name, std::vector<HeaderMatch>& target) {
+        for (int i = 0; i < list.size(); ++i)
+            target.push_back(read_header_match(list[i], path.item(name, static_cast<size_t>(i)), problems));
+    };
+    read_matches(message.retriable_headers(), "retriable_headers", policy->retriable_headers);
+    read_matches(message.retriable_request_headers(), "retriable_request_headers", policy->retriable_request_headers);
+    read_hosts(message, path, *policy, problems);
+    if (message.has_rate_limited_retry_back_off()) {
+        read_reset_headers(message.rate_limited_retry_back_off(), path.field("rate_limited_retry_back_off"), *policy,
+                           problems);
+    }
     return policy;
 }
 

@@ -57,6 +57,7 @@ struct TableContext {
     ReadContext& context;
     bool validate_clusters;
     size_t max_direct_response_body;
+    std::shared_ptr<const MirrorPolicies> mirrors{};  // of what has none of its own
 };
 
 void read_stream_duration(const RouteMessage::MaxStreamDuration& message, const Path& path, ForwardAction& action,
@@ -132,6 +133,12 @@ ForwardAction read_forward(const RouteMessage& message, const Path& path, const 
     READ_DURATION(message, idle_timeout, path, problems, action.idle_timeout);
     if (message.has_retry_policy())
         action.retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
+    action.mirrors =
+        read_mirror_policies(message.request_mirror_policies(), path, table.validate_clusters, table.context);
+    if (message.has_internal_redirect_policy()) {
+        action.internal_redirect = read_internal_redirect(message.internal_redirect_policy(),
+                                                          path.field("internal_redirect_policy"), problems);
+    }
     action.upgrades = read_upgrades(message.upgrade_configs(), path, problems);
     action.hash_policy = read_hash_policy(message, path, problems);
     action.connect = read_connect(message, path, problems);
@@ -239,12 +246,16 @@ VirtualHostConfig read_virtual_host(const VirtualHost& message, const Path& path
     std::shared_ptr<const RetryPolicyConfig> retry;
     if (message.has_retry_policy())
         retry = read_retry_policy(message.retry_policy(), path.field("retry_policy"), problems);
+    auto mirrors =
+        read_mirror_policies(message.request_mirror_policies(), path, table.validate_clusters, table.context);
+    if (!mirrors) mirrors = table.mirrors;
     host.routes.reserve(static_cast<size_t>(message.routes_size()));
     for (int i = 0; i < message.routes_size(); ++i) {
         host.routes.push_back(read_route(message.routes(i), path.item("routes", static_cast<size_t>(i)), table));
         std::optional<ForwardAction>& forward = host.routes.back().forward;
         if (!forward) continue;
-        if (!forward->retry) forward->retry = retry;  // a route's own stands for all of the virtual host's
+        if (!forward->retry) forward->retry = retry;        // a route's own stands for all of the virtual host's
+        if (!forward->mirrors) forward->mirrors = mirrors;  // likewise
         if (forward->retry) table.context.retries = true;
     }
     return host;
@@ -258,6 +269,7 @@ RouteTableConfig read_route_table(const RouteConfiguration& message, const Path&
     READ_WRAPPED(message, max_direct_response_body_size_bytes, table.max_direct_response_body);
     RouteTableConfig config;
     config.name = message.name();
+    table.mirrors = read_mirror_policies(message.request_mirror_policies(), path, table.validate_clusters, context);
     config.mutations = read_header_mutations(message, path, context.problems);
     config.most_specific_mutations_win = message.most_specific_header_mutations_wins();
     std::set<std::string> seen;

@@ -6,15 +6,17 @@
 #include "proxy/config/readers.h"
 
 namespace heirloom::config {
+
+void check_cluster_known(const std::string& name, const char* what, const Path& path, bool validate,
+                         ReadContext& context) {
+    if (name.empty() || !validate || !context.clusters_known || context.clusters.contains(name)) return;
+    context.problems.error(path, std::string("route: unknown ") + what + " '" + name + "'");
+}
+
 namespace {
 
 using envoy::config::route::v3::RouteAction;
 using ClusterWeight = envoy::config::route::v3::WeightedCluster::ClusterWeight;
-
-void check_known(const std::string& name, const char* what, const Path& path, bool validate, ReadContext& context) {
-    if (name.empty() || !validate || !context.clusters_known || context.clusters.contains(name)) return;
-    context.problems.error(path, std::string("route: unknown ") + what + " '" + name + "'");
-}
 
 WeightedCluster read_weighted(const ClusterWeight& message, const Path& path, bool validate, ReadContext& context) {
     Problems& problems = context.problems;
@@ -26,7 +28,7 @@ WeightedCluster read_weighted(const ClusterWeight& message, const Path& path, bo
     } else if (!cluster.name.empty() && !cluster.cluster_header.empty()) {
         problems.error(path, "Only one of name or cluster_header can be specified");
     }
-    check_known(cluster.name, "weighted cluster", path.field("name"), validate, context);
+    check_cluster_known(cluster.name, "weighted cluster", path.field("name"), validate, context);
     if (!message.has_weight()) problems.error(path.field("weight"), "required");
     cluster.weight = message.weight().value();
     if (!message.host_rewrite_literal().empty()) {
@@ -46,7 +48,7 @@ void read_route_clusters(const RouteAction& message, const Path& path, bool vali
         case RouteAction::kCluster:
             action.cluster = message.cluster();
             require_text(action.cluster, path.field("cluster"), problems);
-            check_known(action.cluster, "cluster", path.field("cluster"), validate, context);
+            check_cluster_known(action.cluster, "cluster", path.field("cluster"), validate, context);
             break;
         case RouteAction::kClusterHeader:
             action.cluster_header =

@@ -8,12 +8,15 @@
 #include <set>
 #include <string>
 
+#include "proxy/config/field_names.h"
 #include "proxy/config/problems.h"
 #include "proxy/config/secret_file.h"
 #include "proxy/config/snapshot.h"
 
 namespace google::protobuf {
 class Duration;
+template <class Element>
+class RepeatedPtrField;
 class Struct;
 }  // namespace google::protobuf
 namespace envoy::config::core::v3 {
@@ -51,9 +54,11 @@ class OverloadManager;
 }
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
+class InternalRedirectPolicy;
 class QueryParameterMatcher;
 class RetryPolicy;
 class RouteAction;
+class RouteAction_RequestMirrorPolicy;
 class RouteConfiguration;
 class RouteMatch;
 }  // namespace envoy::config::route::v3
@@ -172,6 +177,7 @@ QueryMatch read_query_match(const envoy::config::route::v3::QueryParameterMatche
 HeaderToAdd read_header_to_add(const envoy::config::core::v3::HeaderValueOption& message, const Path& path,
                                Problems& problems);
 std::string read_header_to_remove(const std::string& name, const Path& path, Problems& problems);  // lower case
+std::string read_header_to_copy(const std::string& name, const Path& path, Problems& problems);    // likewise
 bool has_operators(const HeaderMutations& mutations);
 bool has_operators(const RouteTableConfig& table);  // on any level
 // The four fields that a route, a virtual host, a route configuration and a weighted cluster have alike.
@@ -202,6 +208,18 @@ RouteMatch read_route_match(const envoy::config::route::v3::RouteMatch& message,
 // `validate`: a name that no cluster has is a problem.
 void read_route_clusters(const envoy::config::route::v3::RouteAction& message, const Path& path, bool validate,
                          ForwardAction& action, ReadContext& context);
+
+// `what` it is: "cluster", "weighted cluster", ...
+void check_cluster_known(const std::string& name, const char* what, const Path& path, bool validate,
+                         ReadContext& context);
+
+// --- read_mirror.cc; null: none
+using MirrorPolicyList = google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction_RequestMirrorPolicy>;
+std::shared_ptr<const MirrorPolicies> read_mirror_policies(const MirrorPolicyList& list, const Path& path,
+                                                           bool validate, ReadContext& context);
+// --- read_internal_redirect.cc
+std::shared_ptr<const InternalRedirectConfig> read_internal_redirect(
+    const envoy::config::route::v3::InternalRedirectPolicy& message, const Path& path, Problems& problems);
 
 // --- read_tls.cc
 CertificateConfig read_certificate(const envoy::extensions::transport_sockets::tls::v3::TlsCertificate& message,

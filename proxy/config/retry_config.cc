@@ -9,7 +9,7 @@ namespace heirloom::config {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, uint32_t>, 15> kNames{{
+constexpr std::array<std::pair<std::string_view, uint32_t>, 16> kNames{{
     {"5xx", kRetryOn5xx},
     {"gateway-error", kRetryOnGatewayError},
     {"reset", kRetryOnReset},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, uint32_t>, 15> kNames{{
     {"retriable-4xx", kRetryOnRetriable4xx},
     {"refused-stream", kRetryOnRefusedStream},
     {"retriable-status-codes", kRetryOnRetriableStatusCodes},
+    {"retriable-headers", kRetryOnRetriableHeaders},
     {"cancelled", kRetryOnGrpcCancelled},
     {"deadline-exceeded", kRetryOnGrpcDeadlineExceeded},
     {"internal", kRetryOnGrpcInternal},

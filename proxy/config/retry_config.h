@@ -5,8 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "proxy/config/matchers.h"
 
 namespace heirloom::config {
 
@@ -26,6 +29,7 @@ enum RetryOn : uint32_t {
     kRetryOnGrpcInternal = 1u << 11,
     kRetryOnGrpcResourceExhausted = 1u << 12,
     kRetryOnGrpcUnavailable = 1u << 13,
+    kRetryOnRetriableHeaders = 1u << 14,
 };
 
 // `text`: conditions separated by commas, blanks around them ignored. A word that is none goes to `unknown`, when given
@@ -42,6 +46,20 @@ struct RetryPolicyConfig {
     bool back_off_configured = false;
     std::chrono::milliseconds base_interval{25};
     std::chrono::milliseconds max_interval{250};
+    std::chrono::milliseconds per_try_idle_timeout{0};   // no byte of an answer, once the request is whole; 0: none
+    std::vector<HeaderMatch> retriable_headers;          // of a response, for kRetryOnRetriableHeaders
+    std::vector<HeaderMatch> retriable_request_headers;  // a request that fits none is not tried again; empty: any may
+    // Another endpoint than those that were tried; after so many choices more than one, the last choice stands.
+    bool avoids_previous_hosts = false;
+    uint32_t more_choices = 1;
+    // An upstream that is limited says when it may be asked again: by the first of these fields that says it, unless
+    // that is later than the maximum.
+    struct ResetHeader {
+        std::string name;           // lower case
+        bool is_timestamp = false;  // seconds since 1970; else from now on
+    };
+    std::vector<ResetHeader> reset_headers;
+    std::chrono::milliseconds reset_max_interval{300 * 1000};
 };
 
 }  // namespace heirloom::config

@@ -18,7 +18,10 @@ namespace heirloom::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-struct HashPolicyConfig;  // load_balancing_config.h
+struct HashPolicyConfig;        // load_balancing_config.h
+struct InternalRedirectConfig;  // internal_redirect_config.h
+struct MirrorPolicyConfig;      // mirror_config.h
+using MirrorPolicies = std::vector<MirrorPolicyConfig>;
 
 // What a route asks for beside the path; all of it must hold.
 struct RouteConditions {
@@ -119,9 +122,11 @@ struct ForwardAction {
     // Of gRPC requests: their grpc-timeout, none being infinite, up to this maximum (0: none) is the route's timeout.
     std::optional<Milliseconds> max_grpc_timeout;
     Milliseconds max_grpc_timeout_offset{0};
-    std::optional<Milliseconds> max_stream_duration;      // replaces the connection manager's; 0: none
-    std::shared_ptr<const HashPolicyConfig> hash_policy;  // null: none
-    std::shared_ptr<const RetryPolicyConfig> retry;       // null: none
+    std::optional<Milliseconds> max_stream_duration;                  // replaces the connection manager's; 0: none
+    std::shared_ptr<const HashPolicyConfig> hash_policy;              // null: none
+    std::shared_ptr<const RetryPolicyConfig> retry;                   // null: none
+    std::shared_ptr<const MirrorPolicies> mirrors;                    // null: none
+    std::shared_ptr<const InternalRedirectConfig> internal_redirect;  // null: such responses are the client's
 };
 
 struct RouteConfig {

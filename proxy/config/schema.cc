@@ -16,8 +16,12 @@
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
 #include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
+#include "envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -66,6 +70,12 @@ const std::vector<AnyTypes>& any_types() {
           extensions::access_loggers::stream::v3::StderrAccessLog::descriptor()}},
         {"envoy.config.cluster.v3.Cluster.typed_extension_protocol_options",
          {extensions::upstreams::http::v3::HttpProtocolOptions::descriptor()}},
+        {"envoy.config.route.v3.RetryPolicy.RetryHostPredicate.typed_config",
+         {extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate::descriptor()}},
+        {"envoy.config.route.v3.InternalRedirectPolicy.predicates/typed_config",
+         {extensions::internal_redirect::previous_routes::v3::PreviousRoutesConfig::descriptor(),
+          extensions::internal_redirect::allow_listed_routes::v3::AllowListedRoutesConfig::descriptor(),
+          extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig::descriptor()}},
     };
     return types;
 }
@@ -93,9 +103,9 @@ const std::vector<NotHere> kNotHere = {
     {"envoy.config.metrics.v3.DogStatsdSink.address/pipe", {"mode"}},
     // Upstream connections: what only a server side can do, and what the pools do not do.
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.common_http_protocol_options",
-     {"max_headers_count", "max_stream_duration", "headers_with_underscores_action"}},
+     {"max_headers_count", "headers_with_underscores_action"}},
     {"envoy.config.cluster.v3.Cluster.common_http_protocol_options",
-     {"max_headers_count", "max_stream_duration", "headers_with_underscores_action"}},
+     {"max_headers_count", "headers_with_underscores_action"}},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http_protocol_options",
      kServerOnlyHttp1},
     {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.http_protocol_options",

@@ -223,7 +223,8 @@ struct EndpointConfig {
     std::optional<shm::SocketAddress> address;  // set when `host` is a literal or a unix path
     uint32_t weight = 1;
     std::string region, zone, sub_zone;
-    uint32_t priority = 0;  // of its locality; 0 is the highest
+    uint32_t locality_weight = 0;  // of its locality, where they are weighed; 0: nobody is chosen there
+    uint32_t priority = 0;         // of its locality; 0 is the highest
     HostStatus status = HostStatus::healthy;
     std::shared_ptr<const EndpointCheckConfig> check;  // null: as the cluster's
 };
@@ -231,7 +232,8 @@ struct EndpointConfig {
 struct ClusterConfig {
     std::string name;
     std::string alt_stat_name;
-    enum class Type { fixed, strict_dns } type = Type::fixed;  // fixed: STATIC
+    // fixed: STATIC. logical_dns: one endpoint, which moves to the first address of each answer.
+    enum class Type { fixed, strict_dns, logical_dns } type = Type::fixed;
     // by_downstream: HTTP/2 for requests that came by HTTP/2. by_alpn: what the TLS handshake chose.
     enum class Protocol { http1, http2, by_downstream, by_alpn } protocol = Protocol::http1;
     Http2Config http2;
@@ -244,11 +246,18 @@ struct ClusterConfig {
     bool auto_san_validation = false;
     enum class ProxyProtocol { none, v1, v2 } proxy_protocol = ProxyProtocol::none;  // sent first on a connection
     Milliseconds max_connection_duration{0};
+    Milliseconds max_stream_duration{0};                              // of each attempt of a request; 0: none
     std::shared_ptr<const LoadBalancingConfig> load_balancing;        // null: round robin
     std::shared_ptr<const HealthCheckConfig> health_check;            // null: none
     std::shared_ptr<const OutlierDetectionConfig> outlier_detection;  // null: none
     uint32_t overprovisioning_factor = 140;                           // percent
-    uint32_t healthy_panic_threshold = 50;                            // percent; 0: never
+    bool locality_weighted = false;         // endpoints are chosen by their localities' weights
+    uint32_t healthy_panic_threshold = 50;  // percent; 0: never
+    // Of connections to endpoints; 0 in each: the system's.
+    struct TcpKeepalive {
+        uint32_t probes = 0, time = 0, interval = 0;  // seconds
+    };
+    std::optional<TcpKeepalive> tcp_keepalive;  // none: off
     enum class DnsFamily { automatic, v4_only, v6_only, v4_preferred, all } dns_family = DnsFamily::automatic;
     Milliseconds connect_timeout{5000};
     Milliseconds dns_refresh_rate{5000};
@@ -261,6 +270,12 @@ struct ClusterConfig {
     uint32_t max_pending_requests = 1024;
     uint32_t max_requests = 1024;
     uint32_t max_retries = 3;
+    // Instead of max_retries: so many percent of the requests that are there, but at least so many retries.
+    struct RetryBudget {
+        double percent = 20;
+        uint32_t least = 3;
+    };
+    std::optional<RetryBudget> retry_budget;
     uint32_t high_max_connections = 1024, high_max_pending_requests = 1024, high_max_requests = 1024,
              high_max_retries = 3;
     std::vector<EndpointConfig> endpoints;

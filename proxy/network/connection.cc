@@ -81,6 +81,17 @@ std::unique_ptr<Connection> Connection::connect(EventLoop& loop, const shm::Sock
     return connection;
 }
 
+void Connection::set_keep_alive(uint32_t probes, uint32_t idle_seconds, uint32_t interval_seconds) {
+    const auto set = [this](int level, int option, uint32_t value) {
+        const int number = static_cast<int>(value);
+        if (value != 0) ::setsockopt(fd_.get(), level, option, &number, sizeof number);
+    };
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, interval_seconds);
+}
+
 Connection::~Connection() {
     if (registered_ || called_again_) loop_.forget(this);
 }

@@ -101,6 +101,8 @@ class Connection : public IoHandler, public Deferred {
     void finish_writing();
     size_t pending_write_bytes() const { return write_buffer_.size() + (secured_ ? secured_->out.size() : 0); }
     void set_high_watermark(size_t bytes) { high_watermark_ = bytes; }
+    // TCP asks a peer that is silent whether it is there. 0: the system's. Of no effect where there is no TCP.
+    void set_keep_alive(uint32_t probes, uint32_t idle_seconds, uint32_t interval_seconds);
     bool above_high_watermark() const { return above_high_; }
 
     void close(

@@ -2,7 +2,6 @@
 #include "proxy/router/envoy_orders.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace heirloom::router {
@@ -13,13 +12,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::string_view kPrefix = "x-envoy-";
-
-// Asked of Envoy; what they ask for does not exist here.
-constexpr std::array<std::string_view, 5> kWithoutEffect = {
-    "hedge-on-per-try-timeout",    "retriable-header-names",
-    "upstream-alt-stat-name",      "upstream-rq-per-try-idle-timeout-ms",
-    "upstream-stream-duration-ms",
-};
 
 template <class Number>
 std::optional<Number> read_number(std::string_view text) {
@@ -36,7 +28,7 @@ std::optional<milliseconds> read_milliseconds(std::string_view text) {
     return milliseconds(std::min(*number, kMost));
 }
 
-// False: it is none of them.
+// False: it is none of them. The last two ask for what does not exist here.
 bool take(std::string_view name, std::string_view value, EnvoyOrders& orders) {
     if (name == "retry-on") {
         orders.retry_on = value;
@@ -44,6 +36,8 @@ bool take(std::string_view name, std::string_view value, EnvoyOrders& orders) {
         orders.retry_grpc_on = value;
     } else if (name == "retriable-status-codes") {
         orders.retriable_status_codes = value;
+    } else if (name == "retriable-header-names") {
+        orders.retriable_header_names = value;
     } else if (name == "max-retries") {
         orders.max_retries = read_number<uint32_t>(value);
     } else if (name == "upstream-rq-timeout-ms") {
@@ -52,8 +46,10 @@ bool take(std::string_view name, std::string_view value, EnvoyOrders& orders) {
         orders.per_try_timeout = read_milliseconds(value);
     } else if (name == "upstream-rq-timeout-alt-response") {
         orders.timeout_is_204 = true;
+    } else if (name == "upstream-stream-duration-ms") {
+        orders.upstream_duration = read_milliseconds(value);
     } else {
-        return std::find(kWithoutEffect.begin(), kWithoutEffect.end(), name) != kWithoutEffect.end();
+        return name == "hedge-on-per-try-timeout" || name == "upstream-alt-stat-name";
     }
     return true;
 }

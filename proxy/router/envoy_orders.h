@@ -17,13 +17,16 @@ struct EnvoyOrders {
     std::string_view retry_on;
     std::string_view retry_grpc_on;
     std::string_view retriable_status_codes;
+    std::string_view retriable_header_names;
     std::optional<uint32_t> max_retries;
-    std::optional<std::chrono::milliseconds> timeout;          // of the route; 0: none
-    std::optional<std::chrono::milliseconds> per_try_timeout;  // 0: none
-    bool timeout_is_204 = false;                               // x-envoy-upstream-rq-timeout-alt-response
+    std::optional<std::chrono::milliseconds> timeout;            // of the route; 0: none
+    std::optional<std::chrono::milliseconds> per_try_timeout;    // 0: none
+    std::optional<std::chrono::milliseconds> upstream_duration;  // of each attempt, whole; 0: none
+    bool timeout_is_204 = false;                                 // x-envoy-upstream-rq-timeout-alt-response
 };
 
-// Takes them out of the headers. What is no number is taken out too, and asks for nothing.
+// Takes them out of the headers. What is no number is taken out too, and asks for nothing. As in Envoy the route has
+// changed the headers before, and may so ask for the same.
 EnvoyOrders take_envoy_orders(http::HeaderMap& headers);
 
 }  // namespace heirloom::router

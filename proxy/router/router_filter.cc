@@ -42,7 +42,12 @@ void set_number(http::HeaderMap& headers, HeaderId id, int64_t value) {
 }  // namespace
 
 RouterFilter::RouterFilter(RouterContext& context, http::DownstreamStream& stream)
-    : context_(context), stream_(stream), route_timer_(&on_route_timeout, this), retry_timer_(&on_retry_timer, this) {}
+    : context_(context),
+      stream_(stream),
+      route_timer_(&on_route_timeout, this),
+      retry_timer_(&on_retry_timer, this),
+      idle_try_timer_(&on_idle_try, this),
+      long_try_timer_(&on_long_try, this) {}
 
 RouterFilter::~RouterFilter() = default;
 
@@ -51,7 +56,12 @@ RouterFilter::~RouterFilter() = default;
 
 void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream) {
     headers_ = &headers;
-    const RouteMatched matched = context_.table->find(headers, context_.random.next());
+    route_request(context_.table->find(headers, context_.random.next()), end_stream);
+}
+
+// `complete`: all of the request is here, maybe in held_.
+void RouterFilter::route_request(const RouteMatched& matched, bool complete) {
+    http::HeaderMap& headers = *headers_;
     http::StreamInfo& info = stream_.info();
     virtual_host_ = matched.virtual_host;
     if (virtual_host_) info.virtual_host = virtual_host_->name;
@@ -80,12 +90,13 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     const EnvoyOrders orders = take_envoy_orders(headers);
     route_timeout_ = orders.timeout.value_or(route_timeout(headers, *action_));
     timeout_is_204_ = orders.timeout_is_204;
-    retry_.begin(action_->retry.get(), orders, route_timeout_);
+    upstream_duration_ = orders.upstream_duration;
+    retry_.begin(action_->retry.get(), orders, headers, route_timeout_);
     const milliseconds otherwise = context_.config->max_stream_duration;
     if (action_->grpc_timeout_max || action_->max_stream_duration || otherwise.count() > 0)
         stream_.set_max_duration(limit_stream(headers, *action_, otherwise));
     if (action_->idle_timeout) stream_.set_idle_timeout(*action_->idle_timeout);
-    if (end_stream) {
+    if (complete) {
         complete_request();
     } else if (tunnel_ != Tunnel::none) {
         arm_route_timer();  // of the handshake
@@ -93,7 +104,10 @@ void RouterFilter::on_request_headers(http::HeaderMap& headers, bool end_stream)
     if (action_->hash_policy)
         hash_ =
             hash_of(*action_->hash_policy, {headers, stream_.client_address(), stream_.local_address()}, new_cookies_);
-    start_attempt(false);
+    if (!redirects_) return start_attempt(false);
+    // The connection that has brought the redirect is not done with it yet.
+    waiting_ = true;
+    retry_timer_.arm(stream_.loop().timers(), milliseconds(1));
 }
 
 bool RouterFilter::opens_tunnel(uint16_t status) const {
@@ -113,7 +127,7 @@ bool RouterFilter::opens_tunnel(uint16_t status) const {
 void RouterFilter::start_attempt(bool fresh) {
     http::StreamInfo& info = stream_.info();
     ++attempt_;
-    endpoint_ = cluster_->choose(hash_);
+    endpoint_ = choose_endpoint();
     if (!endpoint_) {
         // Of an attempt before: with its lease the endpoint may go.
         info.upstream_host = nullptr;
@@ -126,10 +140,11 @@ void RouterFilter::start_attempt(bool fresh) {
     info.upstream_host = &endpoint_.endpoint().address();
     info.upstream_host_name = endpoint_.endpoint().hostname();
     info.upstream_local.reset();  // of an attempt before
-    if (action_->auto_host_rewrite) rewrite_host_by_endpoint();
     if (const milliseconds limit = time_for_attempt(); limit.count() > 0)
         tell_timeout(*headers_, *action_, limit, !context_.config->suppress_envoy_headers);
     if (virtual_host_->attempt_count_in_request) set_number(*headers_, HeaderId::x_envoy_attempt_count, attempt_);
+    if (attempt_ == 1 && action_->mirrors) start_mirrors();
+    if (action_->auto_host_rewrite) rewrite_host_by_endpoint();
     upstream::StreamNeeds needs{fresh, *info.protocol, headers_};
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
         needs.source = stream_.client_address();
@@ -168,8 +183,10 @@ void RouterFilter::on_pool_failure(StreamReset reason, std::string_view transpor
 void RouterFilter::send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) {
     encoder_ = &encoder;
     transport_ = &transport;
-    if (request_complete_) arm_per_try_timer();
+    if (request_complete_) arm_per_try_timers();
+    arm_long_try_timer();
     report(upstream::LocalOrigin::connected);
+    if (const auto* const address = transport.endpoint_address()) stream_.info().upstream_host = address;
     stream_.info().upstream_local = transport.local_address();
     stream_.info().set_upstream_connection(transport.protocol(), transport.tls());
     const bool tunnel = tunnel_ != Tunnel::none;
@@ -201,6 +218,7 @@ void RouterFilter::send_held_body() {
 
 void RouterFilter::on_request_body(network::Buffer& data, bool end_stream) {
     if (end_stream) complete_request();
+    if (!mirrors_.empty()) mirror_body(data, end_stream);
     if (done_ || tunnel_ == Tunnel::refused || (!encoder_ && !ticket_ && !waiting_)) {
         data.clear();  // answered already
     } else if (!encoder_ || tunnel_ == Tunnel::upgrade || tunnel_ == Tunnel::connect) {
@@ -226,6 +244,7 @@ void RouterFilter::end_upstream_request() {
 void RouterFilter::on_request_trailers(http::HeaderMap& trailers) {
     complete_request();
     trailers_ = &trailers;
+    mirrors_.send_trailers(trailers);
     if (!encoder_) return;
     encoder_->encode_trailers(trailers);
     end_upstream_request();
@@ -236,7 +255,7 @@ void RouterFilter::complete_request() {
     request_complete_at_ = stream_.loop().now();
     // For a tunnel it runs from the head on, until it is open.
     if (action_ && !done_ && tunnel_ != Tunnel::open && !route_timer_.armed()) arm_route_timer();
-    if (encoder_) arm_per_try_timer();
+    if (encoder_) arm_per_try_timers();
 }
 
 void RouterFilter::on_request_flow_high() {
@@ -271,6 +290,8 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
     const uint16_t status = read_status(headers);
     report(headers, status);
     if (retry_response(status, headers, end_stream)) return;
+    if (action_->internal_redirect && redirect_inside(status, headers, end_stream)) return;
+    note_activity();
     response_started_ = true;
     retry_timer_.cancel();
     replayable_ = false;
@@ -310,6 +331,7 @@ void RouterFilter::on_response_headers(http::HeaderMap& headers, bool end_stream
 }
 
 void RouterFilter::on_response_body(network::Buffer& data, bool end_stream) {
+    note_activity();
     if (end_stream) finish_response();
     stream_.send_body(data, end_stream);
 }
@@ -406,6 +428,8 @@ void RouterFilter::on_response_flow_low() {
 
 void RouterFilter::leave_upstream() {
     encoder_ = nullptr;
+    if (idle_try_timer_.armed()) idle_try_timer_.cancel();
+    if (long_try_timer_.armed()) long_try_timer_.cancel();
     response_paused_ = false;
     transport_ = nullptr;
     release_request_flow();
@@ -419,11 +443,14 @@ void RouterFilter::on_destroy() {
     done_ = true;
     stop_timers();
     end_retry();
+    mirrors_.leave();
     abandon_upstream();
 }
 
 void RouterFilter::abandon_upstream() {
     if (upstream::PoolTicket* const ticket = std::exchange(ticket_, nullptr)) ticket->cancel();
+    if (idle_try_timer_.armed()) idle_try_timer_.cancel();
+    if (long_try_timer_.armed()) long_try_timer_.cancel();
     response_paused_ = false;
     if (http::RequestEncoder* const encoder = std::exchange(encoder_, nullptr)) {
         // HTTP/1 has no reset; its connection is closed.

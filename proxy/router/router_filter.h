@@ -10,6 +10,9 @@
 // ends by itself and the route timeout, which ran for the handshake, does not apply. A CONNECT may end here instead
 // (connect_config): the upstream is then a raw connection that has accepted it as soon as it is there (raw_upstream.h).
 //
+// Copies of a request may go elsewhere (mirror.h). A redirect of the upstream may be followed here
+// (internal_redirect_policy): the request, whose body was kept as for a retry, begins anew with another address.
+//
 // A retry policy (retry_state.h) tries again what has failed, or was answered by what it names, after a wait; the body
 // is kept meanwhile as below. A body that outgrows that limit ends the retries: retry_or_shadow_abandoned.
 //
@@ -36,6 +39,7 @@
 #include "proxy/router/cluster_choice.h"
 #include "proxy/router/envoy_orders.h"
 #include "proxy/router/header_mutation.h"
+#include "proxy/router/mirror.h"
 #include "proxy/router/retry_state.h"
 #include "proxy/router/route_table.h"
 #include "proxy/router/router_stats.h"
@@ -55,6 +59,12 @@ struct RouterContext {
     std::minstd_rand wait_random{std::random_device{}()};      // spreads retries
     RouteMutators mutators{};
     upstream::FastRandom random = upstream::FastRandom::seeded();  // of runtime fractions, weighted clusters
+};
+
+// Of one request: how many redirects it has followed, and from which route to which, by their names.
+struct RedirectsTaken {
+    uint32_t count = 0;
+    std::vector<std::pair<std::string_view, std::string_view>> ways;
 };
 
 class RouterFilter final : public http::StreamHandler,
@@ -89,6 +99,7 @@ class RouterFilter final : public http::StreamHandler,
     void on_pool_ready(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport) override;
     void on_pool_failure(http::StreamReset reason, std::string_view transport_failure) override;
 
+    void route_request(const RouteMatched& matched, bool complete);
     void answer_here(const config::RouteConfig& route);
     void redirect_to_https();
     void rewrite_host_by_endpoint();
@@ -96,6 +107,7 @@ class RouterFilter final : public http::StreamHandler,
     bool refuse_for_maintenance();
     void prepare_request(const config::RouteConfig& route);
     void start_attempt(bool fresh);
+    upstream::EndpointLease choose_endpoint();
     upstream::Acquired acquire_raw(const upstream::StreamNeeds& needs);
     void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
     void send_held_body();
@@ -111,13 +123,26 @@ class RouterFilter final : public http::StreamHandler,
     // router_retry.cc
     bool retry_response(uint16_t status, const http::HeaderMap& headers, bool end_stream);
     bool retry_failure(http::StreamReset reason, bool sent);
-    bool schedule_retry();
-    void arm_per_try_timer();
-    void end_try_in_time();
+    bool schedule_retry(const http::HeaderMap* response);
+    void arm_per_try_timers();
+    void arm_long_try_timer();
+    void note_activity();
+    void end_try_in_time(const stats::Counter& counter, std::string_view details);
     void time_out(std::string_view details);
+    void break_off(http::ResponseFlag flag, std::string_view details);
     void stop_timers();
     std::chrono::milliseconds time_for_attempt() const;
     static void on_retry_timer(void* self);
+    static void on_idle_try(void* self);
+    static void on_long_try(void* self);
+    // router_mirror.cc
+    void start_mirrors();
+    void mirror_body(const network::Buffer& data, bool end_stream);
+    // router_redirect.cc
+    bool redirect_inside(uint16_t status, const http::HeaderMap& response, bool end_stream);
+    bool accepts_target(const config::InternalRedirectConfig& policy, const RouteMatched& target, bool from_http,
+                        bool to_http);
+    void begin_anew(const RouteMatched& target);
     void finish_response();
     void attempt_failed(http::StreamReset reason, std::string_view transport_failure);
     void fail(http::StreamReset reason, std::string_view transport_failure);
@@ -153,6 +178,12 @@ class RouterFilter final : public http::StreamHandler,
     network::Timer route_timer_;
     RetryState retry_;
     network::Timer retry_timer_;  // waiting_: for the next attempt; else per_try_timeout of the one that runs
+    // Of the attempt that runs: per_try_idle_timeout, and the cluster's max_stream_duration.
+    network::Timer idle_try_timer_, long_try_timer_;
+    std::optional<std::chrono::milliseconds> upstream_duration_;  // replaces that one
+    std::vector<const upstream::Endpoint*> tried_;                // where others are wanted
+    MirrorSet mirrors_;
+    std::unique_ptr<RedirectsTaken> redirects_;  // null: none yet
     const config::VirtualHostConfig* virtual_host_ = nullptr;
     std::chrono::steady_clock::time_point request_complete_at_;
     uint32_t route_ = kNoRoute;  // RouteMatched::index

@@ -26,7 +26,8 @@ bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
 // Holds on to the bytes for the repetition; only a re-used connection or a shared one may need it.
 void RouterFilter::remember(const network::Buffer& data) {
     if (!replayable_ || data.empty()) return;
-    const bool needed = retry_.enabled() || transport_->reused() || transport_->protocol() == http::Protocol::http2;
+    const bool wanted = retry_.enabled() || action_->internal_redirect;
+    const bool needed = wanted || transport_->reused() || transport_->protocol() == http::Protocol::http2;
     const size_t limit = std::min(stream_.buffer_limit(), kMostReplayBytes);
     if (needed && replay_.size() + data.size() <= limit) {
         replay_memory_ += replay_.share(data);
@@ -34,7 +35,7 @@ void RouterFilter::remember(const network::Buffer& data) {
     }
     replayable_ = false;
     replay_.clear();
-    if (retry_.enabled()) cluster_->stats().retry_or_shadow_abandoned.add();
+    if (wanted) cluster_->stats().retry_or_shadow_abandoned.add();
 }
 
 // What was sent of the body, and behind it what was not yet, is to be sent again.
@@ -43,6 +44,19 @@ void RouterFilter::hold_again() {
     replay_.move_from(held_);
     held_.move_from(replay_);
     replay_memory_ = 0;
+}
+
+// Where a policy wants others than those that were tried: after so many choices the last one stands.
+upstream::EndpointLease RouterFilter::choose_endpoint() {
+    upstream::EndpointLease chosen = cluster_->choose(hash_);
+    if (!retry_.avoids_previous_hosts()) return chosen;
+    const auto was_tried = [this](const upstream::EndpointLease& lease) {
+        return std::find(tried_.begin(), tried_.end(), &lease.endpoint()) != tried_.end();
+    };
+    for (uint32_t more = 0; more < retry_.more_choices() && chosen && was_tried(chosen); ++more)
+        chosen = cluster_->choose(hash_ ? std::optional(*hash_ ^ ~uint64_t{more}) : hash_);
+    if (chosen) tried_.push_back(&chosen.endpoint());
+    return chosen;
 }
 
 bool RouterFilter::may_repeat(StreamReset reason) const {

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 
 // True: nobody sees this response, another attempt comes.
 bool RouterFilter::retry_response(uint16_t status, const http::HeaderMap& headers, bool end_stream) {
-    if (!retry_.enabled() || !retry_.wants(status, headers) || !schedule_retry()) return false;
+    if (!retry_.enabled() || !retry_.wants(status, headers) || !schedule_retry(&headers)) return false;
     endpoint_.numbers().rq_error.add();
     cluster_->stats().retry.count(status);
     // Over on both sides, its connection serves others. Envoy does not count this reset.
@@ -25,7 +25,7 @@ bool RouterFilter::retry_response(uint16_t status, const http::HeaderMap& header
 
 // `sent`: something of the request may have reached the upstream.
 bool RouterFilter::retry_failure(StreamReset reason, bool sent) {
-    if (response_started_ || !retry_.enabled() || !retry_.wants(reason, sent) || !schedule_retry()) return false;
+    if (response_started_ || !retry_.enabled() || !retry_.wants(reason, sent) || !schedule_retry(nullptr)) return false;
     // Others that are as old may have ended, too.
     retry_fresh_ = reason == StreamReset::connection_terminated;
     if (endpoint_) endpoint_.numbers().rq_error.add();
@@ -33,8 +33,8 @@ bool RouterFilter::retry_failure(StreamReset reason, bool sent) {
     return true;
 }
 
-// False: it stays as it is.
-bool RouterFilter::schedule_retry() {
+// False: it stays as it is. `response`: that is tried again; null: there was none.
+bool RouterFilter::schedule_retry(const http::HeaderMap* response) {
     end_retry();  // the one before was no success
     if (!replayable_ || stream_.response_started()) return false;
     const upstream::ClusterStats& stats = cluster_->stats();
@@ -55,9 +55,16 @@ bool RouterFilter::schedule_retry() {
     }
     holds_retry_ = retrying_ = waiting_ = true;
     stats.upstream_rq_retry.add();
-    stats.upstream_rq_retry_backoff_exponential.add();
+    std::optional<milliseconds> wait;
+    if (response && retry_.is_told_when()) {
+        const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+        wait = retry_.asked_wait(*response, std::chrono::duration_cast<std::chrono::seconds>(since_1970),
+                                 context_.wait_random());
+    }
+    (wait ? stats.upstream_rq_retry_backoff_ratelimited : stats.upstream_rq_retry_backoff_exponential).add();
     hold_again();
-    retry_timer_.arm(stream_.loop().timers(), std::max(retry_.wait(context_.wait_random()), milliseconds(1)));
+    retry_timer_.arm(stream_.loop().timers(),
+                     std::max(wait ? *wait : retry_.wait(context_.wait_random()), milliseconds(1)));
     return true;
 }
 
@@ -68,10 +75,22 @@ void RouterFilter::arm_route_timer() {
     if (route_timeout_.count() > 0) route_timer_.arm(stream_.loop().timers(), route_timeout_);
 }
 
-// Runs from the moment when the request is complete and has a connection.
-void RouterFilter::arm_per_try_timer() {
+// Run from the moment when the request is complete and has a connection.
+void RouterFilter::arm_per_try_timers() {
+    if (retry_.per_try_idle_timeout().count() > 0)
+        idle_try_timer_.arm(stream_.loop().timers(), retry_.per_try_idle_timeout());
     if (response_started_ || retry_.per_try_timeout().count() == 0) return;
     retry_timer_.arm(stream_.loop().timers(), retry_.per_try_timeout());
+}
+
+// Runs from the moment when the attempt has a connection.
+void RouterFilter::arm_long_try_timer() {
+    const milliseconds most = upstream_duration_.value_or(cluster_->config().max_stream_duration);
+    if (most.count() > 0) long_try_timer_.arm(stream_.loop().timers(), most);
+}
+
+void RouterFilter::note_activity() {
+    if (idle_try_timer_.armed()) idle_try_timer_.arm(stream_.loop().timers(), retry_.per_try_idle_timeout());
 }
 
 void RouterFilter::stop_timers() {
@@ -96,18 +115,44 @@ milliseconds RouterFilter::time_for_attempt() const {
 void RouterFilter::on_retry_timer(void* self) {
     auto& router = *static_cast<RouterFilter*>(self);
     if (std::exchange(router.waiting_, false)) return router.start_attempt(std::exchange(router.retry_fresh_, false));
-    router.end_try_in_time();
+    router.end_try_in_time(router.cluster_->stats().upstream_rq_per_try_timeout, "upstream_per_try_timeout");
 }
 
-// per_try_timeout
-void RouterFilter::end_try_in_time() {
-    cluster_->stats().upstream_rq_per_try_timeout.add();
+void RouterFilter::on_idle_try(void* self) {
+    auto& router = *static_cast<RouterFilter*>(self);
+    router.end_try_in_time(router.cluster_->stats().upstream_rq_per_try_idle_timeout, "upstream_per_try_idle_timeout");
+}
+
+void RouterFilter::end_try_in_time(const stats::Counter& counter, std::string_view details) {
+    counter.add();
     endpoint_.numbers().rq_timeout.add();
+    if (response_started_) return break_off(ResponseFlag::upstream_request_timeout, details);
     report(upstream::LocalOrigin::timeout);
     abandon_upstream();
     if (retry_failure(StreamReset::local, true)) return;
     leave_upstream();
-    time_out("upstream_per_try_timeout");
+    time_out(details);
+}
+
+// max_stream_duration of the cluster
+void RouterFilter::on_long_try(void* self) {
+    auto& router = *static_cast<RouterFilter*>(self);
+    constexpr std::string_view kDetails = "upstream_max_stream_duration_reached";
+    router.cluster_->stats().upstream_rq_max_duration_reached.add();
+    if (router.response_started_) return router.break_off(ResponseFlag::upstream_max_stream_duration_reached, kDetails);
+    router.abandon_upstream();
+    if (router.retry_failure(StreamReset::local, true)) return;
+    router.leave_upstream();
+    router.stream_.info().set_flag(ResponseFlag::upstream_max_stream_duration_reached);
+    router.reply(router.request_complete_ ? 504 : 408, "upstream max stream duration reached", kDetails);
+}
+
+// The client has a part of the response, and gets no more.
+void RouterFilter::break_off(ResponseFlag flag, std::string_view details) {
+    stream_.info().set_flag(flag);
+    count_broken_response();
+    stream_.info().response_code_details = details;
+    stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
 }
 
 void RouterFilter::on_route_timeout(void* self) {
@@ -115,13 +160,7 @@ void RouterFilter::on_route_timeout(void* self) {
     // Between two attempts no upstream is to blame.
     if (router.cluster_ && !router.waiting_) router.cluster_->stats().upstream_rq_timeout.add();
     if (router.endpoint_ && !router.waiting_) router.endpoint_.numbers().rq_timeout.add();
-    if (router.response_started_) {
-        router.stream_.info().set_flag(ResponseFlag::upstream_request_timeout);
-        router.count_broken_response();
-        router.stream_.info().response_code_details = "response_timeout";
-        router.stream_.reset(StreamReset::local);  // on_destroy() leaves the upstream
-        return;
-    }
+    if (router.response_started_) return router.break_off(ResponseFlag::upstream_request_timeout, "response_timeout");
     if (!router.waiting_) router.report(upstream::LocalOrigin::timeout);
     router.abandon_upstream();
     router.leave_upstream();

@@ -10,13 +10,18 @@
 namespace heirloom::router {
 
 // clang-format off
-#define HEIRLOOM_ROUTER_STATS(COUNTER, GAUGE, HISTOGRAM) \
-    COUNTER(no_route)                                    \
-    COUNTER(no_cluster)                                  \
-    COUNTER(rq_redirect)                                 \
-    COUNTER(rq_direct_response)                          \
-    COUNTER(rq_total)                                    \
-    COUNTER(rq_reset_after_downstream_response_started)
+#define HEIRLOOM_ROUTER_STATS(COUNTER, GAUGE, HISTOGRAM)       \
+    COUNTER(no_route)                                          \
+    COUNTER(no_cluster)                                        \
+    COUNTER(rq_redirect)                                       \
+    COUNTER(rq_direct_response)                                \
+    COUNTER(rq_total)                                          \
+    COUNTER(rq_reset_after_downstream_response_started)        \
+    COUNTER(passthrough_internal_redirect_bad_location)        \
+    COUNTER(passthrough_internal_redirect_unsafe_scheme)       \
+    COUNTER(passthrough_internal_redirect_too_many_redirects)  \
+    COUNTER(passthrough_internal_redirect_no_route)            \
+    COUNTER(passthrough_internal_redirect_predicate)
 // clang-format on
 
 struct RouterStats {

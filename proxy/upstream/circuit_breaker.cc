@@ -42,11 +42,11 @@ void SharedLimit::set_limit(uint32_t limit) {
     if (before <= 0 && before + more > 0) open_.sub(1);
 }
 
-WorkerLimit::WorkerLimit(SharedLimit& shared) : shared_(shared) { follow(); }
+WorkerLimit::WorkerLimit(SharedLimit& shared, bool exact) : shared_(shared), exact_(exact) { follow(); }
 
 void WorkerLimit::follow() {
     shared_.give_back(std::exchange(kept_, 0));
-    batch_ = std::clamp(shared_.limit() / kBatchShare, 1u, kMaximumBatch);
+    batch_ = exact_ ? 1 : std::clamp(shared_.limit() / kBatchShare, 1u, kMaximumBatch);
     most_kept_ = batch_ > 1 ? 2 * batch_ : 0;
 }
 

@@ -27,6 +27,8 @@ class alignas(64) SharedLimit {
     void set_limit(uint32_t limit);  // one thread
     uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
     int64_t left() const { return left_.load(std::memory_order_relaxed); }
+    // What workers keep counts as taken.
+    int64_t taken() const { return int64_t{limit()} - left(); }
 
   private:
     std::atomic<int64_t> left_;
@@ -39,7 +41,8 @@ class WorkerLimit {
   public:
     static constexpr uint32_t kMaximumBatch = 16;
 
-    explicit WorkerLimit(SharedLimit& shared);
+    // `exact`: keeps nothing; each unit is taken from, and given back to, the shared limit.
+    explicit WorkerLimit(SharedLimit& shared, bool exact = false);
     ~WorkerLimit();
     WorkerLimit(const WorkerLimit&) = delete;
     WorkerLimit& operator=(const WorkerLimit&) = delete;
@@ -61,6 +64,7 @@ class WorkerLimit {
     void return_surplus();
 
     SharedLimit& shared_;
+    const bool exact_;
     uint32_t batch_ = 1;
     uint32_t most_kept_ = 0;
     uint32_t kept_ = 0;

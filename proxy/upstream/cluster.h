@@ -3,11 +3,14 @@
 // thread before any worker sees it; afterwards only the limits change (atomics).
 #pragma once
 
+#include <optional>
+
 #include "proxy/config/snapshot.h"
 #include "proxy/runtime/table.h"
 #include "proxy/upstream/circuit_breaker.h"
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/outlier_monitor.h"
+#include "proxy/upstream/retry_budget.h"
 
 namespace heirloom::upstream {
 
@@ -18,8 +21,10 @@ struct Cluster {
           connections(with.max_connections, handles.circuit_breakers.cx_open),
           pending(with.max_pending_requests, handles.circuit_breakers.rq_pending_open),
           requests(with.max_requests, handles.circuit_breakers.rq_open),
-          retries(with.max_retries, handles.circuit_breakers.rq_retry_open) {
+          retries(with.max_retries, with.retry_budget ? stats::Gauge{} : handles.circuit_breakers.rq_retry_open) {
         follow_runtime();
+        if (with.retry_budget)
+            budget.emplace(*with.retry_budget, requests, pending, handles.circuit_breakers.rq_retry_open);
     }
 
     // Main thread: runtime values may be others.
@@ -42,6 +47,7 @@ struct Cluster {
     SharedLimit pending;
     SharedLimit requests;
     SharedLimit retries;
+    std::optional<RetryBudget> budget;  // stands for `retries`
 };
 
 }  // namespace heirloom::upstream

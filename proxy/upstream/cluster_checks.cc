@@ -23,20 +23,19 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
           thresholds_(in.config_.healthy_threshold, in.config_.unhealthy_threshold),
           interval_timer_(&on_interval, this),
           timeout_timer_(&on_timeout, this) {
-        const EndpointIdentity& identity = endpoint_->identity();
-        const config::EndpointCheckConfig* const own = identity.check.get();
-        const bool named = own && !own->hostname.empty();
-        shm::SocketAddress address = identity.address;
-        if (own && own->port != 0) {
-            if (const auto other = shm::make_ip_address(address.ip(), own->port); other) address = *other;
-        }
-        probe_ =
-            make_health_probe({in.loop_, in.config_, address, named ? own->hostname : in.cluster_.config.name, *this});
+        make_probe();
         const auto jitter = static_cast<uint64_t>(in.config_.initial_jitter.count());
         interval_timer_.arm(in.loop_.timers(), milliseconds(jitter == 0 ? 0 : in.random_.below(jitter)));
     }
 
     bool checked() const { return checked_; }
+    const Endpoint& endpoint() const { return *endpoint_; }
+
+    // The same endpoint, maybe at another address: asked there from the next check on.
+    void move_to(const std::shared_ptr<const Endpoint>& endpoint) {
+        moved_ = moved_ || endpoint_ != endpoint;
+        endpoint_ = endpoint;
+    }
 
     void fail_at_once() {
         in_.stats_.failure.add();
@@ -45,8 +44,20 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
     }
 
   private:
+    void make_probe() {
+        const EndpointIdentity& identity = endpoint_->identity();
+        const config::EndpointCheckConfig* const own = identity.check.get();
+        const bool named = own && !own->hostname.empty();
+        shm::SocketAddress address = identity.address;
+        if (own && own->port != 0) {
+            if (const auto other = shm::make_ip_address(address.ip(), own->port); other) address = *other;
+        }
+        probe_ = make_health_probe(
+            {in_.loop_, in_.config_, address, named ? own->hostname : in_.cluster_.config.name, *this});
+    }
     static void on_interval(void* self) {
         auto& check = *static_cast<HostCheck*>(self);
+        if (std::exchange(check.moved_, false)) check.make_probe();
         check.in_.stats_.attempt.add();
         check.timeout_timer_.arm(check.in_.loop_.timers(), check.in_.config_.timeout);
         check.probe_->start();
@@ -92,12 +103,13 @@ class ClusterChecks::HostCheck final : private HealthProbeCallbacks {
     }
 
     ClusterChecks& in_;
-    const std::shared_ptr<const Endpoint> endpoint_;
+    std::shared_ptr<const Endpoint> endpoint_;
     CheckThresholds thresholds_;
     std::unique_ptr<HealthProbe> probe_;
     network::Timer interval_timer_;
     network::Timer timeout_timer_;
     bool checked_ = false;
+    bool moved_ = false;
 };
 
 ClusterChecks::ClusterChecks(network::EventLoop& loop, const Cluster& cluster, ClusterHosts& hosts,
@@ -113,38 +125,40 @@ ClusterChecks::~ClusterChecks() = default;
 
 void ClusterChecks::follow() {
     if (stopped_) return;
-    std::unordered_map<const Endpoint*, std::unique_ptr<HostCheck>> old = std::exchange(checks_, {});
+    std::unordered_map<const EndpointState*, std::unique_ptr<HostCheck>> old = std::exchange(checks_, {});
     for (const auto& endpoint : hosts_.hosts().endpoints) {
         const config::EndpointCheckConfig* const own = endpoint->identity().check.get();
         if (own && own->disabled) continue;
-        const auto known = old.find(endpoint.get());
-        checks_.emplace(endpoint.get(),
+        const EndpointState* const state = &endpoint->state();
+        const auto known = old.find(state);
+        if (known != old.end()) known->second->move_to(endpoint);
+        checks_.emplace(state,
                         known == old.end() ? std::make_unique<HostCheck>(*this, endpoint) : std::move(known->second));
     }
     old.clear();
     stats_.healthy.set(0);
     stats_.degraded.set(0);
-    for (const auto& [endpoint, check] : checks_) count(hosts_.flags(*endpoint), 1);
+    for (const auto& [state, check] : checks_) count(hosts_.flags(check->endpoint()), 1);
     on_first_result();  // those that nobody had checked may be gone
 }
 
 void ClusterChecks::on_first_round(std::function<void()> done) {
     first_round_done_ = std::move(done);
-    for (const auto& [endpoint, check] : checks_) awaited_.insert(endpoint);
+    for (const auto& [state, check] : checks_) awaited_.insert(state);
     on_first_result();
 }
 
 void ClusterChecks::on_first_result() {
     if (!first_round_done_) return;
-    std::erase_if(awaited_, [this](const Endpoint* endpoint) {
-        const auto found = checks_.find(endpoint);
+    std::erase_if(awaited_, [this](const EndpointState* state) {
+        const auto found = checks_.find(state);
         return found == checks_.end() || found->second->checked();
     });
     if (awaited_.empty()) std::exchange(first_round_done_, nullptr)();
 }
 
 void ClusterChecks::fail_at_once(const Endpoint& endpoint) {
-    const auto found = checks_.find(&endpoint);
+    const auto found = checks_.find(&endpoint.state());
     if (found != checks_.end()) found->second->fail_at_once();
 }
 

@@ -54,9 +54,9 @@ class ClusterChecks {
     const HealthCheckStats stats_;
     const Tls tls_;
     FastRandom random_ = FastRandom::seeded();
-    std::unordered_map<const Endpoint*, std::unique_ptr<HostCheck>> checks_;
+    std::unordered_map<const EndpointState*, std::unique_ptr<HostCheck>> checks_;
     std::function<void()> first_round_done_;
-    std::unordered_set<const Endpoint*> awaited_;  // of the first round; others that come are not waited for
+    std::unordered_set<const EndpointState*> awaited_;  // of the first round; others that come are not waited for
     bool had_traffic_ = false;
     bool stopped_ = false;
 };

@@ -13,25 +13,27 @@ void ClusterHosts::set_endpoints(EndpointList endpoints, HealthFlags initial) {
     const auto before = std::exchange(index_of_, {});
     auto hosts = make_host_set(std::move(endpoints));
     uint32_t heaviest = 0;
+    size_t stay = 0;
     for (size_t i = 0; i < hosts->endpoints.size(); ++i) {
         const Endpoint* const endpoint = hosts->endpoints[i].get();
         const config::EndpointCheckConfig* const check = endpoint->identity().check.get();
-        const auto known = before.find(endpoint);
+        const auto known = before.find(&endpoint->state());
         if (known != before.end()) {
             hosts->flags[i] = hosts_->flags[known->second];
+            ++stay;
         } else if (!check || !check->disabled) {
             hosts->flags[i] = static_cast<HealthFlags>(hosts->flags[i] | initial);
         }
-        index_of_.emplace(endpoint, i);
+        index_of_.emplace(&endpoint->state(), i);
         heaviest = std::max(heaviest, hosts->endpoints[i]->weight());
     }
-    stats_.membership_change.add();
+    if (before.empty() || stay != before.size() || stay != hosts->endpoints.size()) stats_.membership_change.add();
     if (!hidden_) stats_.max_host_weight.set(heaviest);
     publish(std::move(hosts));
 }
 
 void ClusterHosts::change(const Endpoint& endpoint, HealthFlags set, HealthFlags cleared) {
-    const auto found = index_of_.find(&endpoint);
+    const auto found = index_of_.find(&endpoint.state());
     if (found == index_of_.end()) return;
     const HealthFlags before = hosts_->flags[found->second];
     const auto after = static_cast<HealthFlags>((before & ~cleared) | set);
@@ -42,7 +44,7 @@ void ClusterHosts::change(const Endpoint& endpoint, HealthFlags set, HealthFlags
 }
 
 HealthFlags ClusterHosts::flags(const Endpoint& endpoint) const {
-    const auto found = index_of_.find(&endpoint);
+    const auto found = index_of_.find(&endpoint.state());
     return found == index_of_.end() ? HealthFlags{0} : hosts_->flags[found->second];
 }
 

@@ -19,7 +19,7 @@ class ClusterHosts {
     ClusterHosts(const ClusterStats& stats, Publish publish);
 
     // Health of endpoints that stay is kept; a new one gets what is configured for it, and `initial` unless it is
-    // exempt from active checks.
+    // exempt from active checks. One that only moved to another address is no change of membership.
     void set_endpoints(EndpointList endpoints, HealthFlags initial = 0);
     // Nothing happens when nothing changes, or the endpoint is gone.
     void change(const Endpoint& endpoint, HealthFlags set, HealthFlags cleared);
@@ -34,7 +34,7 @@ class ClusterHosts {
     void show() const;
 
     const ClusterStats& stats_;
-    std::unordered_map<const Endpoint*, size_t> index_of_;
+    std::unordered_map<const EndpointState*, size_t> index_of_;
     const Publish publish_;
     std::shared_ptr<const HostSet> hosts_ = std::make_shared<const HostSet>();
     bool hidden_ = false;

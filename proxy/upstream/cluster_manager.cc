@@ -221,6 +221,7 @@ class Manager final : public ClusterManager {
                 return;
             }
             case config::ClusterConfig::Type::strict_dns:
+            case config::ClusterConfig::Type::logical_dns:
                 dns_.push_back(std::make_unique<DnsCluster>(
                     loop, resolver_, cluster.config, cluster.stats,
                     [this, index](EndpointList list) { take_endpoints(index, std::move(list)); },

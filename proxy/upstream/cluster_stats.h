@@ -52,7 +52,12 @@ namespace heirloom::upstream {
     COUNTER(upstream_rq_retry_overflow)                   \
     COUNTER(upstream_rq_retry_limit_exceeded)             \
     COUNTER(upstream_rq_retry_backoff_exponential)        \
+    COUNTER(upstream_rq_retry_backoff_ratelimited)        \
     COUNTER(upstream_rq_per_try_timeout)                  \
+    COUNTER(upstream_rq_per_try_idle_timeout)             \
+    COUNTER(upstream_rq_max_duration_reached)             \
+    COUNTER(upstream_internal_redirect_failed_total)      \
+    COUNTER(upstream_internal_redirect_succeeded_total)   \
     COUNTER(retry_or_shadow_abandoned)                    \
     COUNTER(upstream_flow_control_paused_reading_total)   \
     COUNTER(upstream_flow_control_resumed_reading_total)  \

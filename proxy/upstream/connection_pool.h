@@ -16,6 +16,9 @@ class UpstreamTransport {
   public:
     virtual ~UpstreamTransport() = default;
     virtual const shm::SocketAddress& local_address() = 0;
+    // Of the endpoint, when it was connected to: one of LOGICAL_DNS may have moved since. Lives as long as the
+    // endpoint. Null: where the endpoint is.
+    virtual const shm::SocketAddress* endpoint_address() const { return nullptr; }
     virtual std::optional<http::Protocol> protocol() const = 0;  // none: a raw connection
     // Null where there is no TLS.
     virtual const network::TlsSession* tls() const = 0;

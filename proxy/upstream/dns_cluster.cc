@@ -7,12 +7,27 @@
 
 namespace heirloom::upstream {
 
-std::shared_ptr<const Endpoint> make_endpoint(const config::EndpointConfig& config, const shm::SocketAddress& address) {
+namespace {
+
+EndpointIdentity identity_of(const config::EndpointConfig& config, const shm::SocketAddress& address) {
     // The DNS name the address came from is its host name, as in Envoy.
     const std::string& hostname = config.hostname.empty() && !config.address ? config.host : config.hostname;
-    return std::make_shared<const Endpoint>(EndpointIdentity{address, hostname, config.weight, config.region,
-                                                             config.zone, config.sub_zone, config.priority,
-                                                             config.status, config.check});
+    return {address,         hostname,        config.weight, config.region, config.zone,
+            config.sub_zone, config.priority, config.status, config.check,  config.locality_weight};
+}
+
+}  // namespace
+
+std::shared_ptr<const Endpoint> make_endpoint(const config::EndpointConfig& config, const shm::SocketAddress& address) {
+    return std::make_shared<const Endpoint>(identity_of(config, address));
+}
+
+std::shared_ptr<const Endpoint> make_logical_endpoint(const config::EndpointConfig& config,
+                                                      const shm::SocketAddress& address, const Endpoint* before) {
+    EndpointIdentity identity = identity_of(config, address);
+    if (before) return std::make_shared<const Endpoint>(std::move(identity), *before);
+    const Endpoint first(identity);
+    return std::make_shared<const Endpoint>(std::move(identity), first);
 }
 
 DnsCluster::Target::Target(DnsCluster& in, const config::EndpointConfig& with)
@@ -84,6 +99,7 @@ void DnsCluster::on_answer(Target& target, DnsAnswer answer) {
 
 // Returns whether the target's set has changed. The endpoint of an address that stays is the same object.
 bool DnsCluster::take_addresses(Target& target, const std::vector<shm::SocketAddress>& addresses) {
+    if (config_.type == config::ClusterConfig::Type::logical_dns) return take_first(target, addresses.front());
     EndpointList now;
     const auto find = [](const EndpointList& list, const shm::SocketAddress& address) {
         return std::find_if(list.begin(), list.end(),
@@ -103,6 +119,15 @@ bool DnsCluster::take_addresses(Target& target, const std::vector<shm::SocketAdd
     const bool changed = kept != now.size() || kept != target.endpoints.size();
     if (changed) target.endpoints = std::move(now);
     return changed;
+}
+
+bool DnsCluster::take_first(Target& target, const shm::SocketAddress& address) {
+    const Endpoint* const before = target.endpoints.empty() ? nullptr : target.endpoints.front().get();
+    if (before && same_address(before->address(), address)) return false;
+    EndpointList now;
+    now.push_back(make_logical_endpoint(target.config, address, before));
+    target.endpoints = std::move(now);
+    return true;
 }
 
 void DnsCluster::publish() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DnsCluster: the endpoints of a STRICT_DNS cluster. Each configured name is resolved on its own and again after each
 // refresh interval (or the answer's TTL); every address of every name is an endpoint. An empty answer or a failure
-// keeps the last good set. Main thread.
+// keeps the last good set. A LOGICAL_DNS cluster has one name and one endpoint, which moves to the first address of
+// each answer: its connections stay, new ones go there. Main thread.
 #pragma once
 
 #include <functional>
@@ -42,6 +43,7 @@ class DnsCluster {
     void resolve(Target& target);
     void on_answer(Target& target, DnsAnswer answer);
     bool take_addresses(Target& target, const std::vector<shm::SocketAddress>& addresses);
+    bool take_first(Target& target, const shm::SocketAddress& address);
     void publish();
     void settle(Target& target);
 
@@ -58,5 +60,8 @@ class DnsCluster {
 
 // The endpoint of one address of `config`.
 std::shared_ptr<const Endpoint> make_endpoint(const config::EndpointConfig& config, const shm::SocketAddress& address);
+// The one that moves: `before` at another address; null: it begins.
+std::shared_ptr<const Endpoint> make_logical_endpoint(const config::EndpointConfig& config,
+                                                      const shm::SocketAddress& address, const Endpoint* before);
 
 }  // namespace heirloom::upstream

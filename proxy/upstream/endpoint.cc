@@ -8,23 +8,32 @@
 
 namespace heirloom::upstream {
 
-Endpoint::~Endpoint() {
-    for (WorkerNumbers* worker = workers_.load(std::memory_order_acquire); worker;)
+EndpointState::~EndpointState() {
+    for (WorkerNumbers* worker = workers.load(std::memory_order_acquire); worker;)
         delete std::exchange(worker, worker->next);
 }
 
+Endpoint::Endpoint(EndpointIdentity identity, const Endpoint& before)
+    : identity_(std::move(identity)), state_(before.state_) {
+    for (const shm::SocketAddress& address : state_->addresses) {
+        if (same_address(address, identity_.address)) moved_to_ = &address;
+    }
+    if (state_->addresses.empty()) state_->hostname = identity_.hostname;
+    if (!moved_to_) moved_to_ = &state_->addresses.emplace_back(identity_.address);
+}
+
 WorkerNumbers& Endpoint::add_worker() const {
+    std::atomic<WorkerNumbers*>& workers = state_->workers;
     auto* worker = new WorkerNumbers;
-    worker->next = workers_.load(std::memory_order_relaxed);
-    while (
-        !workers_.compare_exchange_weak(worker->next, worker, std::memory_order_release, std::memory_order_relaxed)) {
+    worker->next = workers.load(std::memory_order_relaxed);
+    while (!workers.compare_exchange_weak(worker->next, worker, std::memory_order_release, std::memory_order_relaxed)) {
     }
     return *worker;
 }
 
 EndpointNumbers Endpoint::numbers() const {
     EndpointNumbers sum;
-    for (const WorkerNumbers* worker = workers_.load(std::memory_order_acquire); worker; worker = worker->next) {
+    for (const WorkerNumbers* worker = state_->workers.load(std::memory_order_acquire); worker; worker = worker->next) {
 #define X(field) sum.field += worker->field.read();
         HEIRLOOM_ENDPOINT_NUMBERS(X)
 #undef X

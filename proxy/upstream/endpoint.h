@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -65,30 +66,50 @@ struct EndpointIdentity {
     uint32_t priority = 0;
     config::HostStatus status = config::HostStatus::healthy;   // as configured
     std::shared_ptr<const config::EndpointCheckConfig> check;  // likewise; null: as the cluster's
+    uint32_t locality_weight = 0;                              // of its locality; 0: none
+};
+
+// What an endpoint is beside its identity. That of a LOGICAL_DNS cluster moves to another address and stays the same
+// endpoint: a new Endpoint with the state of the one before. Two endpoints are the same if their states are.
+struct EndpointState {
+    EndpointState() = default;
+    ~EndpointState();
+    EndpointState(const EndpointState&) = delete;
+    EndpointState& operator=(const EndpointState&) = delete;
+
+    FailureStreaks streaks;
+    std::atomic<WorkerNumbers*> workers{nullptr};
+    // Of one that moves, as streams refer to them: all addresses that it ever had (main thread), and its name.
+    std::list<shm::SocketAddress> addresses;
+    std::string hostname;
 };
 
 class Endpoint {
   public:
-    explicit Endpoint(EndpointIdentity identity) : identity_(std::move(identity)) {}
-    ~Endpoint();
+    explicit Endpoint(EndpointIdentity identity)
+        : identity_(std::move(identity)), state_(std::make_shared<EndpointState>()) {}
+    // `before`, moved to another address. Main thread.
+    Endpoint(EndpointIdentity identity, const Endpoint& before);
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
-    const shm::SocketAddress& address() const { return identity_.address; }
-    const std::string& hostname() const { return identity_.hostname; }
+    // Lives as long as the state.
+    const shm::SocketAddress& address() const { return moved_to_ ? *moved_to_ : identity_.address; }
+    const std::string& hostname() const { return moved_to_ ? state_->hostname : identity_.hostname; }
     uint32_t weight() const { return identity_.weight; }
     const EndpointIdentity& identity() const { return identity_; }
+    const EndpointState& state() const { return *state_; }
 
-    // Any worker, once, when it first uses the endpoint; the result lives as long as the endpoint.
+    // Any worker, once, when it first uses the endpoint; the result lives as long as the state.
     WorkerNumbers& add_worker() const;
     // Any thread.
     EndpointNumbers numbers() const;
-    FailureStreaks& streaks() const { return streaks_; }
+    FailureStreaks& streaks() const { return state_->streaks; }
 
   private:
-    EndpointIdentity identity_;
-    mutable FailureStreaks streaks_;
-    mutable std::atomic<WorkerNumbers*> workers_{nullptr};
+    const EndpointIdentity identity_;
+    const std::shared_ptr<EndpointState> state_;
+    const shm::SocketAddress* moved_to_ = nullptr;
 };
 
 using EndpointList = std::vector<std::shared_ptr<const Endpoint>>;
@@ -110,6 +131,8 @@ class EndpointUse {
         : endpoint_(std::move(endpoint)), numbers_(endpoint_->add_worker()) {}
     virtual ~EndpointUse() = default;
     bool leased() const { return leases_ != 0; }
+    // REQUIRES: the same endpoint.
+    void move_endpoint(const std::shared_ptr<const Endpoint>& endpoint) { endpoint_ = endpoint; }
     virtual void on_last_lease_returned() = 0;
 
   private:

@@ -19,6 +19,9 @@ void EndpointChooser::set_hosts(const HostSet& hosts) {
             if (!groups.priorities[i].needs(source)) continue;
             set_candidates(priority, source, groups.priorities[i].candidates[source]);
         }
+        if (by_table_ || !config_.locality_weighted) continue;
+        for (const HostSource source : {kHealthy, kDegraded})
+            priority.localities[source].set(groups.priorities[i].localities[source], config_, worker_, active_);
     }
     panic_threshold_ = groups.panic_threshold;
     simple_ = priorities_.front().load.healthy == 100 && !priorities_.front().load.panic;
@@ -63,7 +66,10 @@ std::optional<uint32_t> EndpointChooser::choose(std::optional<uint64_t> hash) {
     }
     if (priority.sizes[place.source] == 0) return std::nullopt;
     if (by_table_) return priority.tables[place.source]->choose(hash ? *hash : random_.next());
-    return priority.balancers[place.source]->choose({active_, random_});
+    const ChoiceContext context{active_, random_};
+    if (place.source != kAll && !priority.localities[place.source].empty())
+        return priority.localities[place.source].choose(context);
+    return priority.balancers[place.source]->choose(context);
 }
 
 }  // namespace heirloom::upstream

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // EndpointChooser: Envoy's order of choice on one worker: the priority by its share of the load, in it the healthy or
-// the degraded endpoints, or in panic all of them; among those the load balancer decides. All that health decides is
+// the degraded endpoints, or in panic all of them; then the locality, where these are weighed; among those the load
+// balancer decides. All that health decides is
 // computed when it changes, not when a request asks.
 #pragma once
 
@@ -15,6 +16,7 @@
 #include "proxy/upstream/host_groups.h"
 #include "proxy/upstream/host_set.h"
 #include "proxy/upstream/load_balancer.h"
+#include "proxy/upstream/locality_choice.h"
 
 namespace heirloom::upstream {
 
@@ -35,6 +37,7 @@ class EndpointChooser {
         std::array<std::unique_ptr<LoadBalancer>, 3> balancers;
         std::array<std::shared_ptr<const HashTable>, 3> tables;
         std::array<size_t, 3> sizes{};
+        std::array<LocalityChoice, 2> localities;  // healthy, degraded; empty: all endpoints alike
         PriorityLoad load;
     };
     struct Place {

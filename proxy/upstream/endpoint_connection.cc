@@ -34,8 +34,10 @@ void EndpointConnection::start_connecting(const TransportOptions& options, std::
     const PoolContext& context = endpoint_.context();
     const config::ClusterConfig& config = context.config;
     const Endpoint& endpoint = endpoint_.endpoint();
+    connected_to_ = &endpoint.address();
     connection_ = network::Connection::connect(context.loop, endpoint.address(), config.connect_timeout, *this);
     connection_->set_high_watermark(config.per_connection_buffer_limit_bytes);
+    if (const auto& keep = config.tcp_keepalive) connection_->set_keep_alive(keep->probes, keep->time, keep->interval);
     if (auto socket = make_transport_socket(config, context.tls.get(), options, endpoint.hostname(), alpn))
         connection_->set_transport_socket(std::move(socket));
 }

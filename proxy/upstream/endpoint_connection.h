@@ -35,12 +35,14 @@ class EndpointConnection : protected network::ConnectionCallbacks {
     void count_request_end();
     // Why there is no connection, as the log has it; "" for a timeout.
     std::string connect_failure(network::CloseReason reason) const;
+    const shm::SocketAddress* connected_to() const { return connected_to_; }
 
     EndpointPools& endpoint_;
     std::unique_ptr<network::Connection> connection_;
 
   private:
     std::chrono::steady_clock::time_point started_;
+    const shm::SocketAddress* connected_to_ = nullptr;
     uint64_t counted_received_ = 0;  // already in the stats
     uint64_t counted_sent_ = 0;
     bool counted_;

@@ -42,6 +42,8 @@ class EndpointPools final : public EndpointUse, public network::Deferred {
     void drain();
     // The endpoint left the cluster.
     void remove();
+    // The same endpoint, maybe at another address: for connections from now on.
+    void move_to(const std::shared_ptr<const Endpoint>& endpoint) { move_endpoint(endpoint); }
     // The cluster ends: everything is closed, what waits fails. The object then lives until its last lease is returned.
     static void shut_down(std::unique_ptr<EndpointPools> pools);
 

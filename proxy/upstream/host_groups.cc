@@ -2,11 +2,70 @@
 #include "proxy/upstream/host_groups.h"
 
 #include <algorithm>
+#include <map>
 
 #include "proxy/runtime/table.h"
 #include "proxy/upstream/hash_load_balancers.h"
 
 namespace heirloom::upstream {
+
+namespace {
+
+std::string locality_of(const EndpointIdentity& identity) {
+    return identity.region + '\0' + identity.zone + '\0' + identity.sub_zone;
+}
+
+// A locality gets less than its weight only when what is available, overprovisioned, does not make up for the rest.
+void weigh_localities(const HostSet& hosts, const config::ClusterConfig& config, HostGroups::Priority& priority) {
+    struct Counted {
+        uint32_t weight = 0, all = 0;
+    };
+    std::map<std::string, Counted> counted;
+    for (const Candidate& candidate : priority.candidates[kAll]) {
+        const EndpointIdentity& identity = candidate.endpoint->identity();
+        Counted& counts = counted[locality_of(identity)];
+        counts.weight = identity.locality_weight;
+        if (!is_excluded(hosts.flags[candidate.index])) ++counts.all;
+    }
+    for (const HostSource source : {kHealthy, kDegraded}) {
+        auto& groups = priority.localities[source];
+        for (const auto& [name, counts] : counted) groups.push_back({name, 0, {}});
+        for (const Candidate& candidate : priority.candidates[source]) {
+            const std::string name = locality_of(candidate.endpoint->identity());
+            std::find_if(groups.begin(), groups.end(), [&](const LocalityGroup& group) {
+                return group.name == name;
+            })->candidates.push_back(candidate);
+        }
+        for (LocalityGroup& group : groups) {
+            const Counted& counts = counted[group.name];
+            if (counts.all == 0 || group.candidates.empty()) continue;
+            const double available = static_cast<double>(group.candidates.size()) / counts.all;
+            group.weight = counts.weight * std::min(1.0, available * config.overprovisioning_factor / 100);
+        }
+    }
+}
+
+// For a table: each endpoint has its part of its locality's weight.
+void spread_weights(HostGroups::Priority& priority) {
+    for (const HostSource source : {kHealthy, kDegraded}) {
+        std::vector<Candidate> spread;
+        for (const LocalityGroup& group : priority.localities[source]) {
+            double sum = 0;
+            for (const Candidate& candidate : group.candidates) sum += candidate.weight;
+            for (Candidate candidate : group.candidates) {
+                candidate.weight *= group.weight / sum;
+                if (candidate.weight > 0) spread.push_back(candidate);
+            }
+        }
+        if (spread.empty()) continue;
+        std::sort(spread.begin(), spread.end(),
+                  [](const Candidate& a, const Candidate& b) { return a.index < b.index; });
+        priority.candidates[source] = std::move(spread);
+        priority.localities[source].clear();
+    }
+}
+
+}  // namespace
 
 uint32_t panic_threshold(const config::ClusterConfig& config) {
     static const auto key = config::RuntimeKey::of("upstream.healthy_panic_threshold");
@@ -24,7 +83,7 @@ HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config
         const uint32_t priority = endpoint.identity().priority;
         PriorityCounts& counted = counts[priority];
         auto& lists = groups.priorities[priority].candidates;
-        const Candidate candidate{i, endpoint.weight(), &endpoint};
+        const Candidate candidate{i, static_cast<double>(endpoint.weight()), &endpoint};
         ++counted.total;
         if (is_excluded(hosts.flags[i])) ++counted.excluded;
         lists[kAll].push_back(candidate);
@@ -43,7 +102,12 @@ HostGroups group_hosts(const HostSet& hosts, const config::ClusterConfig& config
     }
     groups.panic_threshold = panic_threshold(config);
     const auto loads = share_load(counts, config.overprovisioning_factor, groups.panic_threshold);
-    for (size_t i = 0; i < count; ++i) groups.priorities[i].load = loads[i];
+    for (size_t i = 0; i < count; ++i) {
+        groups.priorities[i].load = loads[i];
+        if (!config.locality_weighted) continue;
+        weigh_localities(hosts, config, groups.priorities[i]);
+        if (uses_hash_table(config)) spread_weights(groups.priorities[i]);
+    }
     return groups;
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "proxy/config/snapshot.h"
@@ -19,9 +20,18 @@ namespace heirloom::upstream {
 
 enum HostSource : uint8_t { kHealthy, kDegraded, kAll };
 
+// The endpoints of one locality that have one source, and its share of what that source gets.
+struct LocalityGroup {
+    std::string name;
+    double weight = 0;  // as configured, less by what of it is not available; 0: nobody is to be chosen there
+    std::vector<Candidate> candidates;
+};
+
 struct HostGroups {
     struct Priority {
-        std::array<std::vector<Candidate>, 3> candidates;  // by HostSource
+        // By HostSource. Where localities are weighed and the policy chooses by a table, the weights are in here.
+        std::array<std::vector<Candidate>, 3> candidates;
+        std::array<std::vector<LocalityGroup>, 2> localities;  // healthy, degraded; empty: they are not weighed
         PriorityLoad load;
         // kAll is needed in panic only; a table of it would cost something to make.
         bool needs(HostSource source) const { return source != kAll || load.panic; }

@@ -16,7 +16,7 @@ namespace heirloom::upstream {
 
 struct Candidate {
     uint32_t index = 0;  // in the cluster's list
-    uint32_t weight = 1;
+    double weight = 1;
     const Endpoint* endpoint = nullptr;
     bool operator==(const Candidate&) const = default;
 };

@@ -36,10 +36,11 @@ void OutlierDetector::follow() {
     auto old = std::exchange(hosts_known_, {});
     active_ = 0;
     for (const auto& endpoint : hosts_.hosts().endpoints) {
-        const auto known = old.find(endpoint.get());
+        const auto known = old.find(&endpoint->state());
         Host host = known == old.end() ? begin(endpoint) : std::move(known->second);
+        host.endpoint = endpoint;
         if (host.ejected) ++active_;
-        hosts_known_.emplace(endpoint.get(), std::move(host));
+        hosts_known_.emplace(&endpoint->state(), std::move(host));
     }
     show_active();
 }
@@ -55,7 +56,7 @@ OutlierDetector::Host OutlierDetector::begin(const std::shared_ptr<const Endpoin
 }
 
 void OutlierDetector::on_event(const Endpoint& endpoint, EndpointEvent event) {
-    const auto found = hosts_known_.find(&endpoint);
+    const auto found = hosts_known_.find(&endpoint.state());
     if (found == hosts_known_.end()) return;
     FailureStreaks& streaks = endpoint.streaks();
     switch (event) {
@@ -78,7 +79,7 @@ void OutlierDetector::on_event(const Endpoint& endpoint, EndpointEvent event) {
 
 void OutlierDetector::on_check_passed(const Endpoint& endpoint) {
     if (!config_.successful_active_health_check_uneject_host) return;
-    const auto found = hosts_known_.find(&endpoint);
+    const auto found = hosts_known_.find(&endpoint.state());
     if (found != hosts_known_.end() && found->second.ejected) uneject(found->second);
 }
 
@@ -138,7 +139,7 @@ void OutlierDetector::judge_now() {
 }
 
 void OutlierDetector::end_ejections() {
-    for (auto& [endpoint, host] : hosts_known_) {
+    for (auto& [state, host] : hosts_known_) {
         if (!host.ejected) {
             if (host.backoff > 0) --host.backoff;
             continue;
@@ -151,8 +152,8 @@ void OutlierDetector::end_ejections() {
 // Of those that had at least `volume` requests in the interval.
 std::vector<OutlierDetector::Rate> OutlierDetector::rates_of(uint32_t volume) const {
     std::vector<Rate> rates;
-    for (const auto& [endpoint, host] : hosts_known_) {
-        const EndpointNumbers now = endpoint->numbers();
+    for (const auto& [state, host] : hosts_known_) {
+        const EndpointNumbers now = host.endpoint->numbers();
         const uint64_t total = now.outlier_total - host.total;
         if (host.ejected || total == 0 || total < volume) continue;
         const auto success = static_cast<double>(now.outlier_success - host.success);
@@ -181,8 +182,8 @@ void OutlierDetector::judge_rates() {
                 detect(*rate.host, Reason::failure_percentage);
         }
     }
-    for (auto& [endpoint, host] : hosts_known_) {
-        const EndpointNumbers now = endpoint->numbers();
+    for (auto& [state, host] : hosts_known_) {
+        const EndpointNumbers now = host.endpoint->numbers();
         host.total = now.outlier_total;
         host.success = now.outlier_success;
     }

@@ -76,7 +76,7 @@ class OutlierDetector {
     const OutlierStats stats_;
     FastRandom random_ = FastRandom::seeded();
     network::Timer timer_;
-    std::unordered_map<const Endpoint*, Host> hosts_known_;
+    std::unordered_map<const EndpointState*, Host> hosts_known_;
     size_t active_ = 0;  // ejected now
     bool hidden_ = false;
 };

@@ -53,6 +53,7 @@ class PooledConnection final : public network::Deferred,
     bool idle() const { return state_ == State::open && requests_running_ == 0; }
     // UpstreamTransport
     const shm::SocketAddress& local_address() override { return connection_->local_address(); }
+    const shm::SocketAddress* endpoint_address() const override { return connected_to(); }
     std::optional<http::Protocol> protocol() const override { return protocol_; }
     const network::TlsSession* tls() const override { return connection_->tls(); }
     bool reused() const override { return requests_ > 1; }

@@ -16,11 +16,12 @@ WorkerClusterView::WorkerClusterView(network::EventLoop& loop, Cluster& cluster,
                cluster.config,
                cluster.stats,
                WorkerLimit(cluster.connections),
-               WorkerLimit(cluster.pending),
-               WorkerLimit(cluster.requests),
+               WorkerLimit(cluster.pending, cluster.budget.has_value()),
+               WorkerLimit(cluster.requests, cluster.budget.has_value()),
                outliers_,
                std::move(tls)},
       retries_(cluster.retries),
+      budget_(cluster.budget ? &*cluster.budget : nullptr),
       chooser_(cluster.config, cluster.stats, worker, *this) {
     set_hosts(std::move(hosts));
     follow_maintenance();
@@ -78,16 +79,17 @@ void WorkerClusterView::set_hosts(std::shared_ptr<const HostSet> hosts) {
 }
 
 void WorkerClusterView::keep_pools(const EndpointList& endpoints) {
-    std::unordered_map<const Endpoint*, std::unique_ptr<EndpointPools>> old;
+    std::unordered_map<const EndpointState*, std::unique_ptr<EndpointPools>> old;
     for (auto& pool : pools_) {
-        if (pool) old.emplace(&pool->endpoint(), std::move(pool));
+        if (pool) old.emplace(&pool->endpoint().state(), std::move(pool));
     }
     pools_.clear();
     pools_.resize(endpoints.size());
     for (size_t i = 0; i < endpoints.size(); ++i) {
-        const auto found = old.find(endpoints[i].get());
+        const auto found = old.find(&endpoints[i]->state());
         if (found == old.end()) continue;
         pools_[i] = std::move(found->second);
+        pools_[i]->move_to(endpoints[i]);
         old.erase(found);
     }
     for (auto& [endpoint, pool] : old) leaving_.push_back(std::move(pool));
@@ -95,11 +97,11 @@ void WorkerClusterView::keep_pools(const EndpointList& endpoints) {
 
 void WorkerClusterView::drain_failed(const HostSet& before) {
     constexpr HealthFlags kFailed = health_flag::failed_active_check | health_flag::failed_outlier_check;
-    std::unordered_map<const Endpoint*, HealthFlags> known;
-    for (size_t i = 0; i < before.endpoints.size(); ++i) known.emplace(before.endpoints[i].get(), before.flags[i]);
+    std::unordered_map<const EndpointState*, HealthFlags> known;
+    for (size_t i = 0; i < before.endpoints.size(); ++i) known.emplace(&before.endpoints[i]->state(), before.flags[i]);
     for (size_t i = 0; i < pools_.size(); ++i) {
         if (!pools_[i]) continue;
-        const auto found = known.find(hosts_->endpoints[i].get());
+        const auto found = known.find(&hosts_->endpoints[i]->state());
         if (found != known.end() && (hosts_->flags[i] & ~found->second & kFailed)) pools_[i]->drain();
     }
 }

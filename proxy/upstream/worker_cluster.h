@@ -35,8 +35,8 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
         outliers_.on_local_origin(endpoint, what);
     }
     void report_told_to_leave(const EndpointLease& endpoint) override;
-    bool take_retry() override { return retries_.try_take(); }
-    void give_back_retry() override { retries_.give_back(); }
+    bool take_retry() override { return budget_ ? budget_->try_take() : retries_.try_take(); }
+    void give_back_retry() override { budget_ ? budget_->give_back() : retries_.give_back(); }
 
     // Pools of endpoints that stay are kept; those that left are drained of new requests. Connections to one that a
     // check, or its answers, found failed now take no new requests.
@@ -62,6 +62,7 @@ class WorkerClusterView final : public WorkerCluster, public PoolOwner, private 
     const OutlierMonitor outliers_;
     PoolContext context_;
     WorkerLimit retries_;
+    RetryBudget* const budget_;  // null: retries_
     EndpointChooser chooser_;
     std::shared_ptr<const HostSet> hosts_ = std::make_shared<const HostSet>();
     std::vector<std::unique_ptr<EndpointPools>> pools_;    // by index of the endpoint; null: not used yet

@@ -173,6 +173,34 @@ def weights_of_nothing(difference, exchange):
     return difference.topic == 'runtime' and difference.exchange == '/split' and log and ' direct_response ' in log.envoy[0]
 
 
+@rule
+def one_record_of_a_redirect(difference, exchange):
+    if difference.topic != 'internal_redirects':
+        return False
+    if difference.aspect == 'verdict':
+        return difference.exchange in ('code 200', 'code 304')
+    if difference.aspect == 'stats':
+        other = r'internal_redirect_(unsafe_scheme|bad_location)' if 'ftp:' in difference.exchange else r'downstream_rq_(http1_)?total'
+        return same_without(difference, '|'.join([other, *COUNTED_OTHERWISE.values()]))
+    def last(lines):
+        kept = [re.sub(r' via_upstream \d+ ', ' via_upstream N ', line) for line in lines if ' internal_redirect ' not in line]
+        return [re.sub(r' (302 - via_upstream N \d+) \S+ \S+ ', r' \1 ', line) for line in kept]
+    return difference.aspect == 'log' and last(difference.envoy) == last(difference.heirloom)
+
+
+@rule
+def copies_of_requests(difference, _):
+    if difference.topic != 'mirrors':
+        return False
+    if difference.aspect == 'verdict':
+        return difference.exchange == 'bad field'
+    if difference.aspect == 'stats':
+        return same_without(difference, '|'.join([r'http\.async-client\.', *COUNTED_OTHERWISE.values()]))
+    # The copy and the request come in any order.
+    sides = [sorted(line for line in lines if not line.startswith('x-forwarded-for: ')) for lines in (difference.envoy, difference.heirloom)]
+    return difference.aspect == 'upstream' and sides[0] == sides[1]
+
+
 # Statistics that are counted otherwise.
 COUNTED_OTHERWISE = {
     'delayed-close': r'downstream_cx_delayed_close_timeout|downstream_cx_destroy_(local|remote)',

@@ -14,7 +14,9 @@ def by_steps(request, connection):
 
 
 upstream = Upstream(by_steps)
-proxy = Proxy(config(cluster('up', upstream.port), routes=[route(retry_policy={'retry_on': '5xx', 'num_retries': 0})],
+proxy = Proxy(config(cluster('up', upstream.port), routes=[
+    {**route('/asks'), 'request_headers_to_add': [{'header': {'key': 'x-envoy-upstream-rq-timeout-ms', 'value': '100'}}]},
+    route(retry_policy={'retry_on': '5xx', 'num_retries': 0})],
                      internal_address_config={'cidr_ranges': [{'address_prefix': '10.0.0.0', 'prefix_len': 8}]}), '--concurrency', '1')
 
 
@@ -43,4 +45,8 @@ with Client(proxy.port) as client:
     response, requests = ask(client, inside, answer(b'', 404), x_envoy_max_retries='1', x_envoy_retry_on='retriable-status-codes',
                              x_envoy_retriable_status_codes='404')
     expect((response.status, len(requests)), (200, 2))
-expect([proxy.stat(f'cluster.up.{where}.upstream_rq_completed') for where in ('internal', 'external')], [5, 1])
+    # A route may ask for it, too.
+    steps[:] = [silent]
+    expect(client.request('/asks').status, 504)
+    expect(upstream.requests[-1].headers['x-envoy-expected-rq-timeout-ms'], '100')
+expect([proxy.stat(f'cluster.up.{where}.upstream_rq_completed') for where in ('internal', 'external')], [5, 2])

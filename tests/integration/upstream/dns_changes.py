@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers of DNS that change, at the start and under a drain."""
+"""Answers of DNS that change: at the start, under a drain, and for a LOGICAL_DNS cluster, whose connections stay."""
 import signal
 import threading
 
@@ -30,6 +30,23 @@ for _ in range(3):
     wait_for('changes', lambda: proxy.stat('cluster.up.membership_change') > 5)
     expect(proxy.stat('cluster.up.membership_total'), 1)
     end(proxy)
+
+# One endpoint, which moves; who is connected stays where it is.
+names.answers['moves.test'] = [['127.0.0.1', '127.0.0.2']]
+log = f'{TMP}/access'
+proxy = Proxy(config(cluster('up', ('moves.test', one.port), **{**fast, 'type': 'LOGICAL_DNS', 'health_checks': [check]}),
+                     access_log=[access_log(log, '%REQ(:PATH)% %UPSTREAM_HOST%\n')]), '--concurrency', '1', '--file-flush-interval-msec', '50')
+expect(get(proxy.port, '/a').body, b'1')
+before = proxy.stat('cluster.up.membership_change')
+names.answers['moves.test'] = [['127.0.0.2', '127.0.0.1']]
+wait_for('the move', lambda: f'up::127.0.0.2:{one.port}::' in proxy.admin('/clusters').body.decode())
+expect(get(proxy.port, '/b').body, b'1', 'the connection that is there')
+one.close_connections()
+wait_for('a connection to the other address', lambda: get(proxy.port, '/c').body == b'2')
+expect((proxy.stat('cluster.up.membership_change'), proxy.stat('cluster.up.membership_healthy')), (before, 1))
+wait_for('the log', lambda: '/c 127.0.0.2' in open(log).read())
+expect_in(f'/b 127.0.0.1:{one.port}\n', open(log).read())
+end(proxy)
 
 # A drain: what runs goes on at the address that has gone, what comes goes to the new one.
 gate = threading.Event()

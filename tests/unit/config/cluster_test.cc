@@ -213,4 +213,62 @@ TEST_CASE("a jitter of health checks has an end") {
               .find("interval_jitter_percent: must be at most 1000") != std::string::npos);
 }
 
+TEST_CASE("localities that are weighed") {
+    const std::string one = std::string(kEndpoint) + "}";
+    const auto with = [&](const std::string& fields, const std::string& weight) {
+        return with_cluster(fields +
+                            "load_assignment: {cluster_name: up, endpoints: [{load_balancing_weight: " + weight +
+                            ", locality: {zone: a}, lb_endpoints: [" + one + "]}, {lb_endpoints: [" + one + "]}]}");
+    };
+    const std::string weighed = "common_lb_config: {locality_weighted_lb_config: {}}, ";
+    const auto snapshot = load(with(weighed, "7"));
+    CHECK(first_of(snapshot).locality_weighted);
+    CHECK(first_of(snapshot).endpoints.at(0).locality_weight == 7);
+    CHECK(first_of(snapshot).endpoints.at(1).locality_weight == 0);
+    CHECK(errors_of(with(weighed, "0")).find("load_balancing_weight: must be at least 1") != std::string::npos);
+    CHECK(errors_of(with("", "7")).find("load_balancing_weight: needs common_lb_config.locality_weighted_lb_config") !=
+          std::string::npos);
+    CHECK(errors_of(with_cluster("common_lb_config: {zone_aware_lb_config: {}}")).find("zone_aware_lb_config") !=
+          std::string::npos);
+}
+
+TEST_CASE("the older way to speak what the client speaks; keep-alive of TCP") {
+    const auto snapshot = load(with_cluster(
+        "protocol_selection: USE_DOWNSTREAM_PROTOCOL, http2_protocol_options: {max_concurrent_streams: 7}, "
+        "http_protocol_options: {enable_trailers: true}, upstream_connection_options: {tcp_keepalive: "
+        "{keepalive_time: 300}}"));
+    const ClusterConfig& cluster = first_of(snapshot);
+    CHECK(cluster.protocol == ClusterConfig::Protocol::by_downstream);
+    CHECK((cluster.http2.max_concurrent_streams == 7 && cluster.http1_trailers));
+    CHECK((cluster.tcp_keepalive->time == 300 && cluster.tcp_keepalive->probes == 0));
+    const auto configured =
+        load(with_cluster("protocol_selection: USE_CONFIGURED_PROTOCOL, http2_protocol_options: {}"));
+    CHECK(first_of(configured).protocol == ClusterConfig::Protocol::http2);
+    CHECK_FALSE(first_of(configured).tcp_keepalive);
+    CHECK(errors_of(with_cluster("upstream_connection_options: {tcp_keepalive: {keepalive_probes: 0}}"))
+              .find("tcp_keepalive.keepalive_probes: must be from 1 to 127") != std::string::npos);
+}
+
+TEST_CASE("LOGICAL_DNS has one endpoint; retry budgets; how long an attempt may last") {
+    const auto with = [](const std::string& fields, const std::string& endpoints) {
+        return with_cluster("type: LOGICAL_DNS" + fields +
+                            ", load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [" + endpoints + "]}]}");
+    };
+    const std::string one = "{endpoint: {address: {socket_address: {address: a.example, port_value: 80}}}}";
+    const auto snapshot =
+        load(with(", circuit_breakers: {thresholds: [{retry_budget: {budget_percent: {value: 12.5}}}]}, "
+                  "common_http_protocol_options: {max_stream_duration: 3s}",
+                  one));
+    const ClusterConfig& cluster = first_of(snapshot);
+    CHECK(cluster.type == ClusterConfig::Type::logical_dns);
+    CHECK((cluster.retry_budget->percent == 12.5 && cluster.retry_budget->least == 3));
+    CHECK(cluster.max_stream_duration == std::chrono::seconds(3));
+    for (const std::string& endpoints : {std::string(), one + ", " + one}) {
+        CHECK(errors_of(with("", endpoints)).find("LOGICAL_DNS clusters must have a single locality_lb_endpoint") !=
+              std::string::npos);
+    }
+    CHECK(errors_of(with_cluster("circuit_breakers: {thresholds: [{retry_budget: {budget_percent: {value: 101}}}]}"))
+              .find("retry_budget.budget_percent.value: must be between 0 and 100") != std::string::npos);
+}
+
 }  // namespace heirloom::config

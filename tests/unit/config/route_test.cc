@@ -2,7 +2,9 @@
 // Route tables: what they become, and what cannot be.
 #include <doctest/doctest.h>
 
+#include "proxy/config/internal_redirect_config.h"
 #include "proxy/config/load_balancing_config.h"
+#include "proxy/config/mirror_config.h"
 #include "tests/unit/config/load_text.h"
 
 namespace heirloom::config {
@@ -242,10 +244,6 @@ TEST_CASE("rewrites of path and host") {
     CHECK(shortened(errors_of(bootstrap("match: {prefix: /}, route: {cluster_header: 'a b'}"))) ==
           "route.cluster_header: is not the name of a header");
     CHECK(wrong_match("prefix: /, headers: [{name: 'a b'}]") == "match.headers[0].name: is not the name of a header");
-    CHECK(wrong("retry_policy: {retriable_status_codes: [404, 99999]}") ==
-          "route.retry_policy.retriable_status_codes[1]: must be from 200 to 999");
-    CHECK(wrong("retry_policy: {retry_on: http3-post-connect-failure}") ==
-          "route.retry_policy.retry_on: 'http3-post-connect-failure' is no condition that Heirloom knows");
 }
 
 TEST_CASE("where a field is read, host means :authority") {
@@ -256,6 +254,103 @@ TEST_CASE("where a field is read, host means :authority") {
     CHECK(action.cluster_header == ":authority");
     CHECK(action.host_rewrite_header == ":authority");
     CHECK(std::get<HashPolicyConfig::Header>(action.hash_policy->policies[0].kind).name == ":authority");
+}
+
+TEST_CASE("copies of requests: of the route, else of the virtual host, else of the table") {
+    const auto mirrors = [](const std::string& route, const std::string& host, const std::string& table) {
+        return table_of(bootstrap("match: {prefix: /}, route: {cluster: up" + route + "}", host, table))
+            .virtual_hosts[0]
+            .routes[0]
+            .forward->mirrors;
+    };
+    const std::string to = ", request_mirror_policies: [{cluster: up, ";
+    CHECK_FALSE(mirrors("", "", ""));
+    const auto own = mirrors(to + "disable_shadow_host_suffix_append: true}, {cluster_header: Host}]", to + "}]", "");
+    REQUIRE(own->size() == 2);
+    CHECK((own->at(0).cluster == "up" && own->at(0).keeps_host && !own->at(0).fraction));
+    CHECK((own->at(1).cluster.empty() && own->at(1).cluster_header == ":authority" && !own->at(1).keeps_host));
+    const std::string half = "runtime_fraction: {default_value: {numerator: 5000, denominator: TEN_THOUSAND}}}]";
+    CHECK(mirrors("", to + half, to + "}]")->at(0).fraction->otherwise.denominator == 10'000);
+    CHECK(mirrors("", "", to + half)->at(0).fraction->otherwise.numerator == 5000);
+    const auto wrong = [](const std::string& policy) {
+        return shortened(errors_of(
+            bootstrap("match: {prefix: /}, route: {cluster: up, request_mirror_policies: [{" + policy + "}]}")));
+    };
+    CHECK(wrong("") == "route.request_mirror_policies[0]: exactly one of cluster, cluster_header is required");
+    CHECK(wrong("cluster: up, cluster_header: a") ==
+          "route.request_mirror_policies[0]: exactly one of cluster, cluster_header is required");
+    CHECK(wrong("cluster: nope") == "route.request_mirror_policies[0].cluster: route: unknown shadow cluster 'nope'");
+    CHECK(wrong("cluster: up, trace_sampled: false").find("unknown or unsupported field") != std::string::npos);
+}
+
+TEST_CASE("redirects that are followed here") {
+    const std::string types = "type.googleapis.com/envoy.extensions.internal_redirect.";
+    const auto policy = [](const std::string& fields) {
+        return "match: {prefix: /}, route: {cluster: up, internal_redirect_policy: {" + fields + "}}";
+    };
+    using Kind = InternalRedirectConfig::Predicate::Kind;
+    const InternalRedirectConfig plain = *route_of(policy("")).forward->internal_redirect;
+    CHECK((plain.most == 1 && plain.statuses == std::vector<uint16_t>{302} && !plain.cross_scheme));
+    const InternalRedirectConfig full =
+        *route_of(policy("max_internal_redirects: 5, redirect_response_codes: [301, 308], predicates: [{name: a, "
+                         "typed_config: {'@type': " +
+                         types +
+                         "previous_routes.v3.PreviousRoutesConfig}}, {name: b, typed_config: {'@type': " + types +
+                         "allow_listed_routes.v3.AllowListedRoutesConfig, allowed_route_names: [x]}}, {name: c, "
+                         "typed_config: {'@type': " +
+                         types +
+                         "safe_cross_scheme.v3.SafeCrossSchemeConfig}}], allow_cross_scheme_redirect: true, "
+                         "response_headers_to_copy: [X-A]"))
+             .forward->internal_redirect;
+    CHECK((full.most == 5 && full.statuses.size() == 2 && full.cross_scheme));
+    REQUIRE(full.predicates.size() == 3);
+    CHECK(full.predicates[0].kind == Kind::previous_routes);
+    CHECK((full.predicates[1].kind == Kind::allow_listed_routes && full.predicates[1].names.size() == 1));
+    CHECK(full.predicates[2].kind == Kind::safe_cross_scheme);
+    CHECK(full.headers_to_copy == std::vector<std::string>{"x-a"});
+    const auto wrong = [&](const std::string& fields) { return shortened(errors_of(bootstrap(policy(fields)))); };
+    const std::string place = "route.internal_redirect_policy.";
+    CHECK(wrong("redirect_response_codes: [200]") ==
+          place + "redirect_response_codes[0]: must be 301, 302, 303, 307 or 308");
+    CHECK(wrong("response_headers_to_copy: [':path']") ==
+          place + "response_headers_to_copy[0]: :-prefixed or host headers may not be copied");
+    CHECK(wrong("predicates: [{name: a}]") == place + "predicates[0].typed_config: required");
+}
+
+TEST_CASE("retries: which requests, which answers, when and where") {
+    const auto policy = [](const std::string& fields) {
+        return "match: {prefix: /}, route: {cluster: up, retry_policy: {" + fields + "}}";
+    };
+    const std::string hosts =
+        "retry_host_predicate: [{name: a, typed_config: {'@type': "
+        "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}]";
+    const RetryPolicyConfig read =
+        *route_of(policy("retry_on: retriable-headers, per_try_idle_timeout: 2s, retriable_headers: [{name: A}], "
+                         "retriable_request_headers: [{name: Host, string_match: {exact: a}}], "
+                         "host_selection_retry_max_attempts: 7, rate_limited_retry_back_off: {reset_headers: [{name: "
+                         "Retry-After}, {name: B, format: UNIX_TIMESTAMP}], max_interval: 9s}, " +
+                         hosts))
+             .forward->retry;
+    CHECK(read.conditions == kRetryOnRetriableHeaders);
+    CHECK(read.per_try_idle_timeout == Milliseconds(2000));
+    CHECK(read.retriable_headers.at(0).name == "a");
+    CHECK(read.retriable_request_headers.at(0).name == ":authority");
+    CHECK((read.avoids_previous_hosts && read.more_choices == 7));
+    REQUIRE(read.reset_headers.size() == 2);
+    CHECK((read.reset_headers[0].name == "retry-after" && !read.reset_headers[0].is_timestamp));
+    CHECK((read.reset_headers[1].is_timestamp && read.reset_max_interval == Milliseconds(9000)));
+    const auto wrong = [&](const std::string& fields) { return shortened(errors_of(bootstrap(policy(fields)))); };
+    const std::string place = "route.retry_policy.";
+    CHECK(wrong("retriable_status_codes: [404, 99999]") ==
+          place + "retriable_status_codes[1]: must be from 200 to 999");
+    CHECK(wrong("retry_on: http3-post-connect-failure") ==
+          place + "retry_on: 'http3-post-connect-failure' is no condition that Heirloom knows");
+    CHECK(wrong("host_selection_retry_max_attempts: -1, " + hosts) ==
+          place + "host_selection_retry_max_attempts: must be from 0 to 1000");
+    CHECK(wrong("rate_limited_retry_back_off: {}") ==
+          place + "rate_limited_retry_back_off.reset_headers: at least one is required");
+    for (const char* field : {"retry_priority: {name: a}", "retry_options_predicates: []"})
+        CHECK(wrong(field).find("unknown or unsupported field") != std::string::npos);
 }
 
 TEST_CASE("TLS that a virtual host requires, and the size of direct responses") {

@@ -122,6 +122,22 @@ class RecordedStream : public http::DownstreamStream, public http::BodyFlow {
     std::unique_ptr<http::StreamHandler> handler_;
 };
 
+// The next whole request that `peer` has sent, its body (chunked) included; "": none yet.
+inline std::string take_request(upstream::ScriptedUpstream::Peer& peer) {
+    const size_t head = peer.received.find("\r\n\r\n", peer.answered);
+    if (head == std::string::npos) return {};
+    size_t end = head + 4;
+    const std::string text = peer.received.substr(peer.answered, end - peer.answered);
+    if (text.find("\r\ntransfer-encoding: chunked\r\n") != std::string::npos) {
+        const size_t last = peer.received.find("0\r\n\r\n", head);
+        if (last == std::string::npos) return {};
+        end = last + 5;
+    }
+    const std::string request = peer.received.substr(peer.answered, end - peer.answered);
+    peer.answered = end;
+    return request;
+}
+
 struct RouterFixture : upstream::LoopFixture {
     RouterFixture() : server(*loop) {}
     ~RouterFixture() {
@@ -142,6 +158,7 @@ struct RouterFixture : upstream::LoopFixture {
         cluster.name = "up";
         auto snapshot = std::make_shared<config::Snapshot>();
         snapshot->clusters.push_back(cluster);
+        for (const config::ClusterConfig& one : more_clusters) snapshot->clusters.push_back(one);
         manager = upstream::ClusterManager::create(*loop, snapshot, *registrar);
         worker = manager->make_worker(*loop, 0);
         auto with = std::make_shared<config::HttpConnectionManagerConfig>();
@@ -150,6 +167,7 @@ struct RouterFixture : upstream::LoopFixture {
         config::VirtualHostConfig host;
         host.name = "all";
         host.domains = {"*"};
+        host.routes = more_routes;
         host.routes.push_back(route);
         with->routes.virtual_hosts.push_back(host);
         factory = make_router(with, RouteTable::compile(with), make_router_stats(*registrar, "in"), *worker);
@@ -169,6 +187,8 @@ struct RouterFixture : upstream::LoopFixture {
     upstream::ScriptedUpstream server;
     config::ClusterConfig cluster;
     config::RouteConfig route;
+    std::vector<config::ClusterConfig> more_clusters;
+    std::vector<config::RouteConfig> more_routes;  // before `route`
     std::vector<config::UpgradeConfig> upgrades;
     bool empty_cluster = false;
     bool suppress = false;

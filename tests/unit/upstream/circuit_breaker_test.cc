@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "proxy/upstream/cluster.h"
 #include "tests/unit/upstream/fixture.h"
 
 namespace heirloom::upstream {
@@ -101,6 +102,31 @@ TEST_CASE_FIXTURE(LoopFixture, "a limit may change while units are taken") {
     limit.give_back();
     shared.set_limit(0);
     CHECK(gauge("open") == 1);
+}
+
+TEST_CASE_FIXTURE(LoopFixture, "a retry budget is a share of the requests that are there, and a number at least") {
+    config::ClusterConfig config = cluster_of("up", {});
+    config.retry_budget = config::ClusterConfig::RetryBudget{50, 1};
+    const ClusterStats stats = make_cluster_stats(*registrar, config);
+    Cluster cluster(config, stats);
+    RetryBudget& budget = *cluster.budget;
+    WorkerLimit requests(cluster.requests, true), pending(cluster.pending, true);
+    const auto open = [&] { return gauge("cluster.up.circuit_breakers.default.rq_retry_open"); };
+    CHECK(open() == 0);
+    CHECK(budget.try_take());
+    CHECK(open() == 1);
+    CHECK_FALSE(budget.try_take());
+    for (int i = 0; i < 3; ++i) REQUIRE(requests.try_take());
+    REQUIRE(pending.try_take());
+    CHECK(budget.try_take());  // two of four
+    CHECK_FALSE(budget.try_take());
+    pending.give_back();
+    budget.give_back();
+    CHECK(open() == 1);  // one of three, and that is taken
+    budget.give_back();
+    CHECK(open() == 0);
+    for (int i = 0; i < 3; ++i) requests.give_back();
+    CHECK(cluster.requests.taken() == 0);
 }
 
 }  // namespace heirloom::upstream

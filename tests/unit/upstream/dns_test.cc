@@ -34,7 +34,7 @@ struct DnsFixture : LoopFixture {
     }
     void start(const std::vector<std::string>& names, std::chrono::milliseconds refresh, bool respect_ttl = false) {
         config.name = "up";
-        config.type = config::ClusterConfig::Type::strict_dns;
+        if (config.type == config::ClusterConfig::Type::fixed) config.type = config::ClusterConfig::Type::strict_dns;
         config.dns_family = Family::v4_only;
         config.dns_refresh_rate = refresh;
         config.respect_dns_ttl = respect_ttl;
@@ -162,6 +162,35 @@ TEST_CASE_FIXTURE(DnsFixture, "the resolver may end while names are looked up") 
     cluster.reset();
     resolver.reset();
     CHECK(resolved == 0);
+}
+
+TEST_CASE_FIXTURE(DnsFixture, "LOGICAL_DNS: one endpoint, which moves to the first address of each answer") {
+    server.names["a.test"] = {{"10.0.0.1", "10.0.0.2"}};
+    config.type = config::ClusterConfig::Type::logical_dns;
+    start({"a.test"}, kShort);
+    REQUIRE(run_until([&] { return resolved == 1; }));
+    REQUIRE(lists.size() == 1);
+    CHECK(endpoints() == "10.0.0.1:8080");
+    const EndpointState& state = lists[0][0]->state();
+    const shm::SocketAddress& first = lists[0][0]->address();
+    lists[0][0]->add_worker().rq_total.add(3);
+    REQUIRE(run_until([&] { return stat("update_no_rebuild") >= 2; }));
+    CHECK(lists.size() == 1);
+    server.names["a.test"].addresses = {"10.0.0.2", "10.0.0.1"};
+    REQUIRE(run_until([&] { return lists.size() == 2; }));
+    CHECK(endpoints() == "10.0.0.2:8080");
+    CHECK(&lists[1][0]->state() == &state);
+    CHECK(lists[1][0]->numbers().rq_total == 3);
+    CHECK(lists[1][0]->hostname() == "a.test");
+    lists[0].clear();
+    CHECK(first.to_string() == "10.0.0.1:8080");  // streams refer to it
+    server.names["a.test"].error = 2;
+    const uint64_t failures = stat("update_failure");
+    REQUIRE(run_until([&] { return stat("update_failure") > failures; }));
+    CHECK(lists.size() == 2);
+    server.names["a.test"] = {{"10.0.0.1"}};
+    REQUIRE(run_until([&] { return lists.size() == 3; }));
+    CHECK(&lists[2][0]->address() == &first);  // remembered once
 }
 
 }  // namespace heirloom::upstream

@@ -153,4 +153,47 @@ TEST_CASE_FIXTURE(ChooserFixture, "the panic threshold follows the runtime") {
     CHECK(shares(chooser, 4, 8) == std::vector<int>{2, 2, 2, 2, 0});
 }
 
+TEST_CASE_FIXTURE(ChooserFixture, "localities get their weights, less by what is not available there") {
+    EndpointList list;
+    const auto add = [&](const char* zone, uint32_t weight, int endpoints) {
+        for (int i = 0; i < endpoints; ++i) {
+            EndpointIdentity identity;
+            identity.zone = zone;
+            identity.locality_weight = weight;
+            identity.address = *shm::make_ip_address("10.0.0.1", static_cast<uint16_t>(list.size() + 1));
+            list.push_back(std::make_shared<const Endpoint>(identity));
+        }
+    };
+    add("a", 3, 2);
+    add("b", 1, 4);
+    add("c", 0, 2);  // without a weight nobody is chosen there
+    config.locality_weighted = true;
+    EndpointChooser chooser(config, stats, 0, *this);
+    auto hosts = make_host_set(list);
+    chooser.set_hosts(*hosts);
+    CHECK(shares(chooser, 8, 1600) == std::vector<int>{600, 600, 100, 100, 100, 100, 0, 0, 0});
+    // One of two is left, which makes up for 70 percent: 2.1 to 1.
+    auto fewer = make_host_set(list);
+    fewer->flags[0] = failed_active_check;
+    chooser.set_hosts(*fewer);
+    const auto counts = shares(chooser, 8, 3100);
+    CHECK(counts[0] == 0);
+    CHECK(counts[1] >= 2099);
+    CHECK(counts[1] <= 2101);
+    // Consistent hashing weighs the endpoints instead.
+    auto maglev = std::make_shared<config::LoadBalancingConfig>();
+    maglev->policy = config::LoadBalancingConfig::Policy::maglev;
+    maglev->table_size = 1601;
+    config.load_balancing = maglev;
+    EndpointChooser by_hash(config, stats, 0, *this);
+    by_hash.set_hosts(*hosts);
+    std::vector<int> places(8);
+    for (uint64_t hash = 0; hash < 1601; ++hash) ++places[*by_hash.choose(hash)];
+    CHECK(places[0] >= 595);
+    CHECK(places[0] <= 605);
+    CHECK(places[2] >= 95);
+    CHECK(places[2] <= 105);
+    CHECK(places[6] == 0);
+}
+
 }  // namespace heirloom::upstream

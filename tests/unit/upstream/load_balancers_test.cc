@@ -22,7 +22,8 @@ struct Balanced : ActiveRequests {
             identity.address = *shm::make_ip_address("127.0.0.1", static_cast<uint16_t>(7991 + endpoints.size()));
             identity.hostname = "host" + std::to_string(endpoints.size());
             endpoints.push_back(std::make_shared<const Endpoint>(identity));
-            candidates.push_back({static_cast<uint32_t>(candidates.size()), weight, endpoints.back().get()});
+            candidates.push_back(
+                {static_cast<uint32_t>(candidates.size()), static_cast<double>(weight), endpoints.back().get()});
         }
     }
     uint64_t active_requests(uint32_t index) const override {

@@ -226,4 +226,29 @@ TEST_CASE_FIXTURE(PoolFixture, "when the cluster ends, streams hear of it and le
     CHECK(running.lease.endpoint().address().port() == server.address().port());
 }
 
+TEST_CASE_FIXTURE(PoolFixture, "an endpoint that moves keeps its connections and its health; new ones go where it is") {
+    ScriptedUpstream other(*loop);
+    EndpointIdentity identity;
+    identity.address = server.address();
+    const auto here = std::make_shared<const Endpoint>(identity, Endpoint(identity));
+    identity.address = other.address();
+    const auto there = std::make_shared<const Endpoint>(identity, *here);
+    WorkerCluster& here_and_there = open(cluster_of("up", {}));
+    view->set_hosts(make_host_set({here}));
+    Request first;
+    first.ask(here_and_there);
+    REQUIRE(run_until([&] { return first.done; }));
+    view->set_hosts(make_host_set({there}));
+    CHECK(server.peers.size() == 1);
+    Request second, third;
+    second.ask(here_and_there);
+    CHECK(second.reused);
+    third.ask(here_and_there);
+    REQUIRE(run_until([&] { return second.done && third.done; }));
+    CHECK(server.requests == 2);
+    CHECK(other.requests == 1);
+    CHECK_FALSE(server.peers[0]->closed);
+    CHECK(there->numbers().cx_total == 2);
+}
+
 }  // namespace heirloom::upstream

@@ -9,7 +9,8 @@ namespace {
 
 std::vector<Candidate> candidates_of(const std::vector<uint32_t>& weights) {
     std::vector<Candidate> list;
-    for (const uint32_t weight : weights) list.push_back({static_cast<uint32_t>(list.size()), weight, nullptr});
+    for (const uint32_t weight : weights)
+        list.push_back({static_cast<uint32_t>(list.size()), static_cast<double>(weight), nullptr});
     return list;
 }
 
