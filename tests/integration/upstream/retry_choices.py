@@ -37,11 +37,13 @@ routes = [
     route('/fields', **policy(retry_on='retriable-headers', retriable_headers=[{'name': 'x-again'}],
                               retriable_request_headers=[{'name': ':method', 'string_match': {'exact': 'GET'}}])),
     route('/limited', **policy(rate_limited_retry_back_off={'reset_headers': [{'name': 'Retry-After'}]})),
-    route('/idle', **policy(per_try_idle_timeout='0.2s')), route('/long-again', 'brief', **policy()), route('/long', 'brief')]
+    route('/idle', **policy(per_try_idle_timeout='0.2s')), route('/long-again', 'brief', **policy()), route('/long', 'brief'),
+    route('/tight', 'tight', **policy())]
 two = cluster('two', bad.port, good.port, lb_policy='RANDOM')
 brief = cluster('brief', upstream.port, **speaks('http1', common={'max_stream_duration': '0.2s'}))
+tight = cluster('tight', upstream.port, circuit_breakers={'thresholds': [{'retry_budget': {'budget_percent': {'value': 50}, 'min_retry_concurrency': 0}}]})
 log = f'{TMP}/access'
-proxy = Proxy(config(cluster('up', upstream.port), two, brief, routes=routes, access_log=[access_log(
+proxy = Proxy(config(cluster('up', upstream.port), two, brief, tight, routes=routes, access_log=[access_log(
     log, '%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n')]), '--concurrency', '1', '--file-flush-interval-msec', '50')
 
 
@@ -69,6 +71,17 @@ with Client(proxy.port) as client:
     expect((client.request('/idle').status, counted('upstream_rq_per_try_idle_timeout')), (200, 1))
     left['/idle'] = [silent, silent]
     expect((client.request('/idle').status, counted('upstream_rq_per_try_idle_timeout')), (504, 3))
+    # A budget of half of the requests that are there: none for one, one for two.
+    left['/tight'] = [answer(b'', 503)]
+    expect((client.request('/tight').status, counted('upstream_rq_retry_overflow', 'tight')), (503, 1))
+    gate = threading.Event()
+    left['/tight'] = [answer(b'held', gate=gate)] * 2 + [answer(b'', 503)]
+    with Client(proxy.port) as other, Client(proxy.port) as third:
+        for one in (other, third):
+            one.send(b'GET /tight HTTP/1.1\r\nhost: a\r\n\r\n')
+        wait_for('two requests that are held', lambda: len(left['/tight']) == 1)
+        expect((client.request('/tight').status, counted('upstream_rq_retry', 'tight')), (200, 1))
+        gate.set()
     # Each attempt has at most the cluster's max_stream_duration.
     left['/long-again'] = [silent]
     expect(client.request('/long-again').status, 200)
@@ -81,8 +94,13 @@ for path in ('/idle', '/long'):
     with Client(proxy.port) as client:
         client.send(f'GET {path} HTTP/1.1\r\nhost: a\r\n\r\n')
         expect_in(b'200 OK', client.rest()[1])
-wait_for('all lines', lambda: len(open(log).read().splitlines()) == 39)
-lines = open(log).read().splitlines()
-expect(lines[34], '/idle 504 URX,UT upstream_per_try_idle_timeout')
-expect(lines[36], '/long 504 UMSDR upstream_max_stream_duration_reached')
-expect(lines[37:], ['/idle 200 UT upstream_per_try_idle_timeout', '/long 200 UMSDR upstream_max_stream_duration_reached'])
+
+
+def lines():
+    return [line for line in open(log).read().splitlines() if not line.startswith('/tight')]
+
+
+wait_for('all lines', lambda: len(lines()) == 39)
+expect(lines()[34], '/idle 504 URX,UT upstream_per_try_idle_timeout')
+expect(lines()[36], '/long 504 UMSDR upstream_max_stream_duration_reached')
+expect(lines()[37:], ['/idle 200 UT upstream_per_try_idle_timeout', '/long 200 UMSDR upstream_max_stream_duration_reached'])
