@@ -2,8 +2,8 @@
 // A route table and requests, both of the fuzzer: hashes and indexes find what a look at each domain and each route in
 // turn finds. A line is a domain, a route or a request, as its first byte says.
 #include <re2/re2.h>
-#include <strings.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -18,6 +18,12 @@ using config::RouteMatch;
 
 namespace {
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+bool equal(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
 struct Table {
     std::shared_ptr<config::HttpConnectionManagerConfig> config =
         std::make_shared<config::HttpConnectionManagerConfig>();
@@ -29,7 +35,7 @@ struct Table {
         return hosts.back();
     }
     void add_domain(std::string domain, bool new_host) {
-        for (char& c : domain) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+        std::transform(domain.begin(), domain.end(), domain.begin(), lower);
         if (domain.empty() || domain.find('*', 1) < domain.size() - 1) return;
         if (domain.size() > 1 && domain.front() == '*' && domain.back() == '*') return;
         if (!domains.insert(domain).second) return;  // as config/ does
@@ -50,10 +56,6 @@ struct Table {
         for (uint8_t copies = kind & 16 ? 9 : 1; copies > 0; --copies) host().routes.emplace_back().match = match;
     }
 };
-
-bool equal(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 // How well a domain fits: the kind, then the length of what is fixed. 0: not.
 size_t fit(std::string_view domain, std::string_view name) {

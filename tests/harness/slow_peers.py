@@ -92,6 +92,7 @@ class SlowPeers:
         self.held, self.behind, self.pourers = [], [], []
         self.arrived = 0  # requests, as the upstreams saw their heads; HTTP/1
         self.todo, (self.wake, self.woken) = [], socket.socketpair()
+        self.wake.setblocking(False)
         self.selector.register(self.woken, selectors.EVENT_READ, lambda _: self.woken.recv(4096))
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -100,11 +101,11 @@ class SlowPeers:
         return sum(one.poured for one in list(self.pourers))
 
     def wait_stalled(self, seconds=0.1):
-        """Until nobody has taken a byte for so long."""
+        """Until next to nothing was taken for so long: kernels make room in their full buffers for a while, in small pieces."""
         last, since = self.poured(), time.monotonic()
         while time.monotonic() - since < seconds:
             time.sleep(seconds / 10)
-            if (now := self.poured()) != last:
+            if (now := self.poured()) > last + (1 << 17):
                 last, since = now, time.monotonic()
 
     # --- what is asked for
@@ -167,7 +168,8 @@ class SlowPeers:
 
     def _watch(self, sock, events, function):
         self.todo.append((sock, events, function))
-        self.wake.send(b'x')
+        with contextlib.suppress(BlockingIOError):  # then it is awake
+            self.wake.send(b'x')
 
     def _pour(self, pourer):
         self.pourers.append(pourer)
