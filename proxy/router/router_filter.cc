@@ -127,7 +127,7 @@ bool RouterFilter::opens_tunnel(uint16_t status) const {
 void RouterFilter::start_attempt(bool fresh) {
     http::StreamInfo& info = stream_.info();
     ++attempt_;
-    endpoint_ = choose_endpoint();
+    endpoint_ = retry_.avoids_previous_hosts() ? choose_untried() : cluster_->choose(hash_);
     if (!endpoint_) {
         // Of an attempt before: with its lease the endpoint may go.
         info.upstream_host = nullptr;

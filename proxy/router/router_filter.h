@@ -107,7 +107,7 @@ class RouterFilter final : public http::StreamHandler,
     bool refuse_for_maintenance();
     void prepare_request(const config::RouteConfig& route);
     void start_attempt(bool fresh);
-    upstream::EndpointLease choose_endpoint();
+    upstream::EndpointLease choose_untried();
     upstream::Acquired acquire_raw(const upstream::StreamNeeds& needs);
     void send_request(http::RequestEncoder& encoder, upstream::UpstreamTransport& transport);
     void send_held_body();

@@ -46,10 +46,9 @@ void RouterFilter::hold_again() {
     replay_memory_ = 0;
 }
 
-// Where a policy wants others than those that were tried: after so many choices the last one stands.
-upstream::EndpointLease RouterFilter::choose_endpoint() {
+// For a policy that wants others than those that were tried: after so many choices the last one stands.
+upstream::EndpointLease RouterFilter::choose_untried() {
     upstream::EndpointLease chosen = cluster_->choose(hash_);
-    if (!retry_.avoids_previous_hosts()) return chosen;
     const auto was_tried = [this](const upstream::EndpointLease& lease) {
         return std::find(tried_.begin(), tried_.end(), &lease.endpoint()) != tried_.end();
     };
