@@ -74,7 +74,7 @@ void Tunnel::connect() {
     }
     upstream::EndpointLease lease = cluster_->choose();
     if (!lease) return refuse(ResponseFlag::no_healthy_upstream);
-    const upstream::Endpoint& endpoint = lease.endpoint();
+    std::shared_ptr<const upstream::Endpoint> endpoint = lease.use()->shared_endpoint();
     upstream::StreamNeeds needs;
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
         needs.source = &client_address();
@@ -87,7 +87,7 @@ void Tunnel::connect() {
     }
     ++attempts_;
     upstream_ = std::move(acquired.upstream);
-    endpoint_ = &endpoint;
+    endpoint_ = std::move(endpoint);
     upstream_state_ = Upstream::connecting;
 }
 
@@ -106,7 +106,7 @@ void Tunnel::on_upstream_failure(http::StreamReset reason, std::string_view why)
         cluster_->stats().upstream_cx_connect_attempts_exceeded.add();
         return refuse(ResponseFlag::upstream_retry_limit_exceeded);
     }
-    endpoint_ = nullptr;
+    endpoint_.reset();
     set_.setting().loop.destroy_later(std::move(upstream_));
     connect();
 }

@@ -112,8 +112,8 @@ class Tunnel final : public network::ConnectionCallbacks,
     // The last one that was asked for; kept to the end, since it holds the endpoint.
     std::unique_ptr<upstream::TcpUpstream> upstream_;
     upstream::WorkerCluster* cluster_ = nullptr;
-    const upstream::Endpoint* endpoint_ = nullptr;  // of upstream_
-    std::unique_ptr<const Proxied> proxied_;        // told by a PROXY header
+    std::shared_ptr<const upstream::Endpoint> endpoint_;  // of upstream_; a copy, for it may move to another address
+    std::unique_ptr<const Proxied> proxied_;              // told by a PROXY header
     network::Timer idle_timer_{&Tunnel::on_idle, this};
     std::unique_ptr<network::Timer> duration_timer_;  // only where configured
     std::unique_ptr<network::Timer> log_timer_;       // likewise

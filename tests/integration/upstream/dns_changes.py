@@ -48,6 +48,27 @@ wait_for('the log', lambda: '/c 127.0.0.2' in open(log).read())
 expect_in(f'/b 127.0.0.1:{one.port}\n', open(log).read())
 end(proxy)
 
+# A TCP tunnel outlives the address that it goes to.
+def back(connection):
+    while piece := connection.socket.recv(1000):
+        connection.socket.sendall(piece)
+
+
+here = Upstream(host='127.0.0.1', on_connect=back)
+names.answers['tunnel.test'] = [['127.0.0.1']]
+log = f'{TMP}/tunnels'
+tunnelled = cluster('up', ('tunnel.test', here.port), **{**fast, 'type': 'LOGICAL_DNS'})
+proxy = Proxy(tcp_config(tunnelled, access_log=[access_log(log, '%UPSTREAM_HOST%\n')]), '--concurrency', '1',
+              '--file-flush-interval-msec', '50')
+with Client(proxy.port) as client:
+    client.send(b'hello')
+    client.take(5)
+    for host in ('127.0.0.2', '127.0.0.3'):
+        names.answers['tunnel.test'] = [[host]]
+        wait_for('the move', lambda: f'up::{host}:{here.port}::' in proxy.admin('/clusters').body.decode())
+wait_for('the log', lambda: open(log).read() == f'127.0.0.1:{here.port}\n')
+end(proxy)
+
 # A drain: what runs goes on at the address that has gone, what comes goes to the new one.
 gate = threading.Event()
 slow = Upstream(lambda request, connection: answer(b'slow', gate=gate if request.path == '/slow' else None)(request, connection))
