@@ -17,9 +17,7 @@ class RetryBudget {
     // `requests` and `pending` must be exact (WorkerLimit). `open` is 1 while nothing is left.
     RetryBudget(const config::ClusterConfig::RetryBudget& config, const SharedLimit& requests,
                 const SharedLimit& pending, stats::Gauge open)
-        : config_(config), requests_(requests), pending_(pending), open_(open) {
-        show();
-    }
+        : config_(config), requests_(requests), pending_(pending), open_(open) {}
 
     // False: as many are under way as may be.
     bool try_take() {
@@ -38,10 +36,16 @@ class RetryBudget {
         const double share = config_.percent / 100.0 * static_cast<double>(requests_.taken() + pending_.taken());
         return std::max(static_cast<int64_t>(config_.least), static_cast<int64_t>(share));
     }
+    // Without retries nothing is used up, however little there is.
+    bool is_full() const {
+        const int64_t running = running_.load(std::memory_order_relaxed);
+        return running > 0 && running >= most();
+    }
     void show() {
-        const bool full = running_.load(std::memory_order_relaxed) >= most();
-        if (full_.exchange(full, std::memory_order_relaxed) == full) return;
-        full ? open_.add(1) : open_.sub(1);
+        bool full = is_full();
+        do {
+            if (full_.exchange(full, std::memory_order_relaxed) != full) full ? open_.add(1) : open_.sub(1);
+        } while (std::exchange(full, is_full()) != full);  // another worker may have changed it meanwhile
     }
 
     const config::ClusterConfig::RetryBudget config_;

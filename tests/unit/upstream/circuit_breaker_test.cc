@@ -129,4 +129,13 @@ TEST_CASE_FIXTURE(LoopFixture, "a retry budget is a share of the requests that a
     CHECK(cluster.requests.taken() == 0);
 }
 
+TEST_CASE_FIXTURE(LoopFixture, "a retry budget of nothing is used up only by who asks") {
+    config::ClusterConfig config = cluster_of("up", {});
+    config.retry_budget = config::ClusterConfig::RetryBudget{0, 0};
+    const ClusterStats stats = make_cluster_stats(*registrar, config);
+    Cluster cluster(config, stats);
+    CHECK_FALSE(cluster.budget->try_take());
+    CHECK(gauge("cluster.up.circuit_breakers.default.rq_retry_open") == 0);  // as Envoy's
+}
+
 }  // namespace heirloom::upstream
