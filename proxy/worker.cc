@@ -65,6 +65,7 @@ void Worker::run() {
 
 void Worker::build() {
     clusters_ = setting_.clusters.make_worker(loop_, index_);
+    clusters_->on_background([this](int change) { on_connection_change(change); });
     for (const ListenerPlan& plan : setting_.plans) parts_.push_back(make_part(plan));
 }
 

@@ -5,8 +5,8 @@
 #include "proxy/connection_manager/forwarding_headers.h"
 #include "proxy/connection_manager/local_reply.h"
 #include "proxy/connection_manager/stream.h"
-#include "proxy/connection_manager/target_normalization.h"
 #include "proxy/http/message_match.h"
+#include "proxy/http/target_normalization.h"
 
 namespace heirloom::connection_manager {
 
@@ -27,7 +27,7 @@ bool Stream::admit(http::HeaderMap& headers) {
     if (config.http->target.change_path() && !admit_path(headers)) return false;
     const uint16_t port =
         config.http->target.change_host() || config.http->append_x_forwarded_port ? listening_port() : uint16_t{0};
-    if (config.http->target.change_host()) normalize_host(headers, config.http->target, port);
+    if (config.http->target.change_host()) http::normalize_host(headers, config.http->target, port);
     DetectedClient detected;
     if (!config.http->original_ip.empty()) {
         detected = detect_client(headers, config.http->original_ip);
@@ -78,10 +78,10 @@ bool Stream::admit_names(http::HeaderMap& headers) {
 
 bool Stream::admit_path(http::HeaderMap& headers) {
     const ConnectionManagerConfig& config = connection_->config();
-    const PathVerdict verdict = normalize_path(headers, config.http->target);
-    if (verdict == PathVerdict::go_on) return true;
+    const http::PathVerdict verdict = http::normalize_path(headers, config.http->target);
+    if (verdict == http::PathVerdict::go_on) return true;
     // A gRPC client follows no redirect.
-    if (verdict == PathVerdict::refuse || http::is_grpc(headers)) {
+    if (verdict == http::PathVerdict::refuse || http::is_grpc(headers)) {
         config.stats.http.downstream_rq_failed_path_normalization.add();
         send_local_reply(400, "", "path_normalization_failed", nullptr);
         return false;

@@ -56,20 +56,22 @@ std::string shadow_host(std::string_view host) {
     return shadow;
 }
 
-Mirror::Mirror(network::EventLoop& loop, upstream::WorkerCluster& cluster, MirrorSet& set, const MirrorRequest& request,
-               bool keeps_host)
+Mirror::Mirror(network::EventLoop& loop, upstream::WorkerClusters& clusters, upstream::WorkerCluster& cluster,
+               MirrorSet& set, const MirrorRequest& request, bool keeps_host)
     : loop_(loop),
+      clusters_(clusters),
       cluster_(cluster),
       set_(&set),
       headers_(copy_of(request.headers)),
       timer_(&on_timeout, this),
       timeout_(request.timeout),
       most_held_(request.most_held) {
-    if (!keeps_host) headers_->set(HeaderId::authority, shadow_host(headers_->get(HeaderId::authority)));
+    headers_->set(HeaderId::authority, keeps_host ? std::string(request.host) : shadow_host(request.host));
     headers_->set(HeaderId::x_envoy_internal, "true");
     // Nobody waits for the 100.
     headers_->remove(HeaderId::expect);
     set.add(*this);
+    clusters_.note_background(1);
 }
 
 Mirror::~Mirror() {
@@ -116,6 +118,7 @@ void Mirror::send_held() {
     if (!held_.empty() || (complete_ && !trailers_)) {
         sent_ = complete_ && !trailers_;
         encoder_->encode_body(held_, sent_);
+        if (held_.empty()) held_memory_ = 0;
     }
     if (encoder_ && complete_ && trailers_ && !sent_) {
         sent_ = true;
@@ -127,7 +130,6 @@ bool Mirror::send_body(const network::Buffer& data, bool end_stream) {
     held_memory_ += held_.share(data);
     if (end_stream) complete();
     send_held();
-    if (held_.empty()) held_memory_ = 0;
     const size_t most_memory = kSpread * std::max<size_t>(most_held_, network::kBlockBytes);
     if (over_ || (held_.size() <= most_held_ && held_memory_ <= most_memory)) return true;
     abandon();
@@ -224,6 +226,7 @@ void Mirror::abandon() {
 
 void Mirror::end() {
     if (std::exchange(over_, true)) return;
+    clusters_.note_background(-1);
     timer_.cancel();
     endpoint_.reset();
     held_.clear();
@@ -232,28 +235,33 @@ void Mirror::end() {
     loop_.destroy_later(std::unique_ptr<network::Deferred>(this));
 }
 
+// One that fails may take others along: they share connections.
+void MirrorSet::forget(const Mirror& mirror) {
+    std::replace(mirrors_.begin(), mirrors_.end(), const_cast<Mirror*>(&mirror), static_cast<Mirror*>(nullptr));
+}
+
 size_t MirrorSet::send_body(const network::Buffer& data, bool end_stream) {
     size_t given_up = 0;
-    for (size_t i = 0; i < mirrors_.size();) {
-        Mirror* const mirror = mirrors_[i];
-        if (!mirror->send_body(data, end_stream)) ++given_up;
-        if (i < mirrors_.size() && mirrors_[i] == mirror) ++i;  // else it has left
+    for (size_t i = 0; i < mirrors_.size(); ++i) {
+        if (mirrors_[i] && !mirrors_[i]->send_body(data, end_stream)) ++given_up;
     }
+    std::erase(mirrors_, nullptr);
     return given_up;
 }
 
 void MirrorSet::send_trailers(const http::HeaderMap& trailers) {
-    for (size_t i = 0; i < mirrors_.size();) {
-        Mirror* const mirror = mirrors_[i];
-        mirror->send_trailers(trailers);
-        if (i < mirrors_.size() && mirrors_[i] == mirror) ++i;
+    for (size_t i = 0; i < mirrors_.size(); ++i) {
+        if (mirrors_[i]) mirrors_[i]->send_trailers(trailers);
     }
+    std::erase(mirrors_, nullptr);
 }
 
 void MirrorSet::leave_all() {
     std::vector<Mirror*> mirrors;
     mirrors.swap(mirrors_);
-    for (Mirror* const mirror : mirrors) mirror->leave();
+    for (Mirror* const mirror : mirrors) {
+        if (mirror) mirror->leave();
+    }
 }
 
 }  // namespace heirloom::router

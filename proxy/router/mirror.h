@@ -26,6 +26,7 @@ std::string shadow_host(std::string_view host);
 
 struct MirrorRequest {
     const http::HeaderMap& headers;  // as they leave for the request's own upstream
+    std::string_view host;           // before it was rewritten for that one
     http::Protocol downstream = http::Protocol::http11;
     const shm::SocketAddress* source = nullptr;  // of the client, for a cluster with a PROXY header
     const shm::SocketAddress* destination = nullptr;
@@ -40,8 +41,9 @@ class Mirror final : public network::Deferred,
                      private http::ResponseDecoder,
                      private upstream::PoolCallbacks {
   public:
-    Mirror(network::EventLoop& loop, upstream::WorkerCluster& cluster, MirrorSet& set, const MirrorRequest& request,
-           bool keeps_host);
+    // `clusters`: of this worker.
+    Mirror(network::EventLoop& loop, upstream::WorkerClusters& clusters, upstream::WorkerCluster& cluster,
+           MirrorSet& set, const MirrorRequest& request, bool keeps_host);
     ~Mirror() override;
 
     void start(const MirrorRequest& request);
@@ -75,6 +77,7 @@ class Mirror final : public network::Deferred,
     void end();
 
     network::EventLoop& loop_;
+    upstream::WorkerClusters& clusters_;
     upstream::WorkerCluster& cluster_;
     MirrorSet* set_;  // null: it asks for nothing more
     std::unique_ptr<http::HeaderMap> headers_, trailers_;
@@ -98,7 +101,7 @@ class MirrorSet {
     ~MirrorSet() { leave(); }
     bool empty() const { return mirrors_.empty(); }
     void add(Mirror& mirror) { mirrors_.push_back(&mirror); }
-    void forget(const Mirror& mirror) { std::erase(mirrors_, &mirror); }
+    void forget(const Mirror& mirror);
     // Returns how many gave up.
     size_t send_body(const network::Buffer& data, bool end_stream);
     void send_trailers(const http::HeaderMap& trailers);
@@ -110,7 +113,7 @@ class MirrorSet {
   private:
     void leave_all();
 
-    std::vector<Mirror*> mirrors_;
+    std::vector<Mirror*> mirrors_;  // null: has left
 };
 
 }  // namespace heirloom::router

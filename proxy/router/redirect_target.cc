@@ -4,6 +4,8 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 
 namespace heirloom::router {
 
@@ -18,16 +20,32 @@ bool takes(std::string_view& text, std::string_view prefix) {
 }
 
 bool is_port(std::string_view text) {
-    return text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    uint32_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    return !text.empty() && error == std::errc() && end == text.data() + text.size() && port <= 65535;
+}
+
+// What others might read as the end of the host is no part of it.
+bool is_host(std::string_view text) {
+    const bool address = text.starts_with('[');
+    if (address) {
+        if (!text.ends_with(']')) return false;
+        text = text.substr(1, text.size() - 2);
+    }
+    const auto fits = [address](unsigned char c) {
+        return std::isalnum(c) || c == '.' || (address ? c == ':' : c == '-');
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 
 // "": it is none. Who says it is nobody's business.
 std::string_view read_authority(std::string_view text) {
+    if (text.find('\\') != std::string_view::npos) return {};  // which others read as a slash
     if (const size_t at = text.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
     const size_t bracket = text.rfind(']');
     const size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    if (colon == 0 || (colon != std::string_view::npos && !is_port(text.substr(colon + 1)))) return {};
-    return text;
+    if (colon != std::string_view::npos && !is_port(text.substr(colon + 1))) return {};
+    return is_host(text.substr(0, colon)) ? text : std::string_view();
 }
 
 void copy_fields(http::HeaderMap& request, const std::vector<std::string>& names, const http::HeaderMap& response) {

@@ -143,7 +143,9 @@ void RouterFilter::start_attempt(bool fresh) {
     if (const milliseconds limit = time_for_attempt(); limit.count() > 0)
         tell_timeout(*headers_, *action_, limit, !context_.config->suppress_envoy_headers);
     if (virtual_host_->attempt_count_in_request) set_number(*headers_, HeaderId::x_envoy_attempt_count, attempt_);
-    if (attempt_ == 1 && action_->mirrors) start_mirrors();
+    const bool mirrors = attempt_ == 1 && action_->mirrors;
+    std::string host;  // that the copies ask for
+    if (mirrors) host = headers_->get(HeaderId::authority);
     if (action_->auto_host_rewrite) rewrite_host_by_endpoint();
     upstream::StreamNeeds needs{fresh, *info.protocol, headers_};
     if (cluster_->config().proxy_protocol != config::ClusterConfig::ProxyProtocol::none) {
@@ -153,6 +155,8 @@ void RouterFilter::start_attempt(bool fresh) {
     const upstream::Acquired acquired = tunnel_ == Tunnel::connect && action_->connect
                                             ? acquire_raw(needs)
                                             : cluster_->acquire(endpoint_, *this, *this, needs);
+    // Not sooner: a copy must not take the last place of the request itself.
+    if (mirrors) start_mirrors(host);
     if (acquired.failure) return attempt_failed(*acquired.failure, {});
     ticket_ = acquired.ticket;
     if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);

@@ -136,12 +136,13 @@ class RouterFilter final : public http::StreamHandler,
     static void on_idle_try(void* self);
     static void on_long_try(void* self);
     // router_mirror.cc
-    void start_mirrors();
+    void start_mirrors(const std::string& host);
     void mirror_body(const network::Buffer& data, bool end_stream);
     // router_redirect.cc
     bool redirect_inside(uint16_t status, const http::HeaderMap& response, bool end_stream);
     bool accepts_target(const config::InternalRedirectConfig& policy, const RouteMatched& target, bool from_http,
                         bool to_http);
+    bool put_in_order(http::HeaderMap& request);
     void begin_anew(const RouteMatched& target);
     void finish_response();
     void attempt_failed(http::StreamReset reason, std::string_view transport_failure);

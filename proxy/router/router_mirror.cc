@@ -10,22 +10,18 @@ namespace heirloom::router {
 
 namespace {
 
-constexpr size_t kMostHeldBytes = 1024 * 1024;  // where the listener has no limit, or a greater one
+// Of a body, for each copy. Not the listener's limit: that is how far a reader may be behind, and a copy that falls
+// behind it is lost; one whose connection is still being made would be.
+constexpr size_t kMostHeldBytes = 1024 * 1024;
 
 }  // namespace
 
 // A tunnel has no copy: nobody would answer for it.
-void RouterFilter::start_mirrors() {
+void RouterFilter::start_mirrors(const std::string& host) {
     if (tunnel_ != Tunnel::none) return;
     const bool complete = request_complete_ && held_.empty() && !trailers_;
-    MirrorRequest request{*headers_,
-                          *stream_.info().protocol,
-                          nullptr,
-                          nullptr,
-                          hash_,
-                          route_timeout_,
-                          std::min(stream_.buffer_limit(), kMostHeldBytes),
-                          complete};
+    MirrorRequest request{*headers_, host,           *stream_.info().protocol, nullptr, nullptr,
+                          hash_,     route_timeout_, kMostHeldBytes,           complete};
     const uint64_t random = context_.random.next();
     for (const config::MirrorPolicyConfig& policy : *action_->mirrors) {
         if (policy.fraction && !runtime::includes(*policy.fraction, random)) continue;
@@ -37,7 +33,8 @@ void RouterFilter::start_mirrors() {
             request.source = stream_.client_address();
             request.destination = stream_.local_address();
         }
-        auto* const mirror = new Mirror(stream_.loop(), *cluster, mirrors_, request, policy.keeps_host);
+        auto* const mirror =
+            new Mirror(stream_.loop(), context_.clusters, *cluster, mirrors_, request, policy.keeps_host);
         mirror->start(request);
     }
     // What came before there was an endpoint, or is sent anew after a redirect.

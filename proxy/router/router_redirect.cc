@@ -2,6 +2,7 @@
 // RouterFilter: redirects of the upstream that are followed here (internal_redirect_policy).
 #include <algorithm>
 
+#include "proxy/http/target_normalization.h"
 #include "proxy/router/redirect_target.h"
 #include "proxy/router/router_filter.h"
 
@@ -46,6 +47,7 @@ bool RouterFilter::redirect_inside(uint16_t status, const http::HeaderMap& respo
         if (!field.removed) tried.add_copy(field.name, field.value);
     }
     apply_redirect(tried, *target, from_http, status, policy, response);
+    if (!put_in_order(tried)) return passes(stats.passthrough_internal_redirect_bad_location);
     const RouteMatched matched = context_.table->find(tried, context_.random.next());
     if (!matched.route && !matched.to_https) return passes(stats.passthrough_internal_redirect_no_route);
     if (!accepts_target(policy, matched, from_http, target->to_http))
@@ -59,8 +61,22 @@ bool RouterFilter::redirect_inside(uint16_t status, const http::HeaderMap& respo
         trailers_ = nullptr;
     }
     apply_redirect(*headers_, *target, from_http, status, policy, response);
+    put_in_order(*headers_);
     if (!end_stream) encoder_->reset(StreamReset::local);
     begin_anew(matched);
+    return true;
+}
+
+// Where a redirect leads is put in order as what a client asks for: a route that guards a path must see it. False: it
+// is to be refused, or to be told another target.
+bool RouterFilter::put_in_order(http::HeaderMap& request) {
+    const config::TargetRules& rules = context_.config->target;
+    if (rules.change_path() && http::normalize_path(request, rules) != http::PathVerdict::go_on) return false;
+    if (rules.change_host()) {
+        const shm::SocketAddress* const address = stream_.local_address();
+        const bool has_port = address && address->family() != AF_UNIX;
+        http::normalize_host(request, rules, has_port ? address->port() : uint16_t{0});
+    }
     return true;
 }
 
@@ -115,6 +131,8 @@ void RouterFilter::begin_anew(const RouteMatched& target) {
     info.upstream_cluster = {};
     info.route_name = {};
     info.upstream_attempts = 0;
+    stream_.set_idle_timeout(context_.config->stream_idle_timeout);
+    stream_.set_max_duration(context_.config->max_stream_duration);
     route_request(target, true);
 }
 

@@ -64,6 +64,15 @@ class WorkerClusters {
     virtual WorkerCluster* find(std::string_view name) = 0;
     // Drain: idle upstream connections are of no use any more. Those that run go on.
     virtual void close_idle() = 0;
+    // Copies of requests may outlive the connections that brought these: a worker that drains waits for them, too. Told
+    // +1 and -1 of each.
+    void on_background(std::function<void(int change)> told) { background_ = std::move(told); }
+    void note_background(int change) {
+        if (background_) background_(change);
+    }
+
+  private:
+    std::function<void(int change)> background_;
 };
 
 struct ClusterStatus {  // for /clusters

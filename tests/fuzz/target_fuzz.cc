@@ -4,13 +4,13 @@
 #include <cstdlib>
 #include <string>
 
-#include "proxy/connection_manager/target_normalization.h"
+#include "proxy/http/target_normalization.h"
 #include "tests/fuzz/fuzzed_input.h"
 
 using namespace heirloom;
-using heirloom::connection_manager::normalize_path;
-using heirloom::connection_manager::PathVerdict;
 using heirloom::http::HeaderId;
+using heirloom::http::normalize_path;
+using heirloom::http::PathVerdict;
 
 namespace {
 

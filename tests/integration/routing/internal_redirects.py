@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal_redirect_policy: the router follows the upstream's redirects itself; the client sees where they lead."""
+import time
+
 from harness import *
 
 
@@ -41,3 +43,31 @@ expect(proxy.stat('cluster.up.upstream_internal_redirect_failed_total'), 2)
 expect(proxy.stat('http.ingress.passthrough_internal_redirect_too_many_redirects'), 1)
 wait_for('the log', lambda: len(open(log).read().splitlines()) == 8)
 expect(open(log).read().splitlines()[0], 'b.example /new?q 200 via_upstream target target')
+proxy.end()
+
+# Where a redirect leads is put in order as what a client asks for; what is no plain host and port is not followed.
+places = {'dots': 'http://b.example/pub/../admin', 'slashes': 'http://b.example//admin', 'escaped': 'http://b.example/%61dmin',
+          'port': 'http://b.example:8080/x', 'backslash': 'http://good.example\\@evil.example/', 'comma': 'http://a,b.example/x',
+          'percent': 'http://%61.example/x', 'big': 'http://b.example:99999/x', 'none': 'http://b.example:/x', 'v6': 'http://[::1]:80/x'}
+guide = Upstream(lambda request, connection: answer(b'', 302, [('location', places[request.path[6:]])])(request, connection))
+routes = [route('/move/', internal_redirect_policy={'max_internal_redirects': 1}), direct('/admin', 403, 'no'), route('/', 'target')]
+proxy = Proxy(config(cluster('up', guide.port), cluster('target', target.port), routes=routes, normalize_path=True,
+                     merge_slashes=True, strip_any_host_port=True), '--concurrency', '1')
+with Client(proxy.port) as client:
+    for place in ('dots', 'slashes', 'escaped'):
+        expect((place, client.request(f'/move/{place}').status), (place, 403))
+    for place, host in (('port', 'b.example'), ('v6', '[::1]')):
+        expect((client.request(f'/move/{place}').status, target.requests[-1].headers['host']), (200, host))
+    for place in ('backslash', 'comma', 'percent', 'big', 'none'):
+        expect((place, client.request(f'/move/{place}').status), (place, 302))
+expect(proxy.stat('http.ingress.passthrough_internal_redirect_bad_location'), 5)
+proxy.end()
+
+# The limits of the first route are not those of the second.
+late = Upstream(lambda request, connection: (time.sleep(0.6), answer(b'late')(request, connection)))  # time is the thing under test
+places['late'] = 'http://b.example/'
+for fields in ({'idle_timeout': '0.3s'}, {'max_stream_duration': {'max_stream_duration': '0.3s'}}):
+    routes = [route('/move/', internal_redirect_policy={'max_internal_redirects': 1}, **fields), route('/', 'late')]
+    proxy = Proxy(config(cluster('up', guide.port), cluster('late', late.port), routes=routes), '--concurrency', '1')
+    expect(get(proxy.port, '/move/late').body, b'late')
+    proxy.end()

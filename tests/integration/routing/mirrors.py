@@ -75,3 +75,40 @@ for bad, words in ((to('nobody'), "request_mirror_policies[0].cluster: route: un
     code, _, text = validate(config(cluster('up', upstream.port), routes=[route(**bad)]))
     expect(code, 1)
     expect_in(words, text)
+proxy.end()
+
+# A copy comes after the request: it does not take the last place of the cluster that both go to.
+one_place = {'circuit_breakers': {'thresholds': [{'max_requests': 1}]}}
+proxy = Proxy(config(cluster('up', upstream.port, **one_place), routes=[route('/', **to('up'))]), '--concurrency', '1')
+with Client(proxy.port) as client:
+    expect([client.request('/').status for _ in range(3)], [200] * 3)
+expect(proxy.stat('cluster.up.upstream_rq_active_overflow'), 3)
+proxy.end()
+
+# A body beyond the listener's limit is copied whole, also while the connection of the copy is still being made.
+copies = Upstream(answer(b''))
+small = config(cluster('up', upstream.port), cluster('copies', copies.port), routes=[route('/', **to('copies'))])
+small['static_resources']['listeners'][0]['per_connection_buffer_limit_bytes'] = 32768
+proxy = Proxy(small, '--concurrency', '1')
+for _ in range(5):
+    copies.close_connections()
+    proxy.wait_stat('cluster.copies.upstream_cx_active', 0)
+    with Client(proxy.port) as client:
+        expect(client.request('/', 'POST', body=b'x' * 300_000).status, 200)
+wait_for('the copies', lambda: [len(request.body) for request in copies.requests] == [300_000] * 5)
+expect(proxy.stat('cluster.up.retry_or_shadow_abandoned'), 0)
+proxy.end()
+
+# A generation that drains stays until the last copy is answered.
+gate = threading.Event()
+working = Upstream(answer(b'', gate=gate))
+supervisor = Supervisor(config(cluster('up', upstream.port), cluster('copies', working.port), routes=[route('/', **to('copies'))]),
+                        '--concurrency', '1')
+expect(get(supervisor.port).status, 200)
+wait_for('the copy', lambda: working.requests)
+supervisor.reload()
+expect(get(supervisor.port).status, 200)
+wait_for('the copy of the new generation', lambda: len(working.requests) == 2)
+expect(len(supervisor.generations()), 2)
+gate.set()
+wait_for('the end of the old generation', lambda: len(supervisor.generations()) == 1)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/connection_manager/target_normalization.h"
+#include "proxy/http/target_normalization.h"
 
 #include <doctest/doctest.h>
 
-namespace heirloom::connection_manager {
+namespace heirloom::http {
 namespace {
 
 std::string canonical(std::string_view path) {
@@ -147,4 +147,4 @@ TEST_CASE("ports and dots of hosts") {
     CHECK(connect.host() == "a.org:1");
 }
 
-}  // namespace heirloom::connection_manager
+}  // namespace heirloom::http

@@ -11,7 +11,7 @@
 #include "proxy/config/snapshot.h"
 #include "proxy/http/headers.h"
 
-namespace heirloom::connection_manager {
+namespace heirloom::http {
 
 // A path without its query, in the canonical form of the library that Envoy uses (googleurl): dot segments are
 // resolved, `\` is `/`, what need not be escaped is not, what must be is; `%2F` stays. False: it holds %00.
@@ -25,10 +25,10 @@ bool merge_slashes(std::string_view path, std::string& result);
 
 enum class PathVerdict : uint8_t { go_on, refuse, redirect };
 // Changes `:path`. redirect: to what it is now. A request without a path goes on.
-PathVerdict normalize_path(http::HeaderMap& headers, const config::TargetRules& rules);
+PathVerdict normalize_path(HeaderMap& headers, const config::TargetRules& rules);
 
 // Changes `:authority`; the port of a CONNECT stays, it is whom it asks for. `listening`: the port that the client
 // came to, for strip_matching_host_port.
-void normalize_host(http::HeaderMap& headers, const config::TargetRules& rules, uint16_t listening);
+void normalize_host(HeaderMap& headers, const config::TargetRules& rules, uint16_t listening);
 
-}  // namespace heirloom::connection_manager
+}  // namespace heirloom::http

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/connection_manager/target_normalization.h"
+#include "proxy/http/target_normalization.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
 
-namespace heirloom::connection_manager {
+namespace heirloom::http {
 namespace {
-
-using http::HeaderId;
 
 enum class Kind : uint8_t {
     pass,      // stays as it is, escaped or not
@@ -160,7 +158,7 @@ bool is_canonical(std::string_view path) {
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
-void replace_path(http::HeaderMap& headers, std::string_view target, std::string& path) {
+void replace_path(HeaderMap& headers, std::string_view target, std::string& path) {
     path.append(target.substr(path_of(target).size()));
     headers.set(HeaderId::path, path);
 }
@@ -207,7 +205,7 @@ bool merge_slashes(std::string_view path, std::string& result) {
     return true;
 }
 
-PathVerdict normalize_path(http::HeaderMap& headers, const config::TargetRules& rules) {
+PathVerdict normalize_path(HeaderMap& headers, const config::TargetRules& rules) {
     using Slashes = config::TargetRules::EscapedSlashes;
     if (!headers.has(HeaderId::path)) return PathVerdict::go_on;
     PathVerdict verdict = PathVerdict::go_on;
@@ -229,7 +227,7 @@ PathVerdict normalize_path(http::HeaderMap& headers, const config::TargetRules& 
     return verdict;
 }
 
-void normalize_host(http::HeaderMap& headers, const config::TargetRules& rules, uint16_t listening) {
+void normalize_host(HeaderMap& headers, const config::TargetRules& rules, uint16_t listening) {
     using Port = config::TargetRules::StripPort;
     std::string_view host = headers.get(HeaderId::authority);
     if (rules.strip_trailing_dot) {
@@ -251,4 +249,4 @@ void normalize_host(http::HeaderMap& headers, const config::TargetRules& rules, 
     headers.set(HeaderId::authority, host.substr(0, colon));
 }
 
-}  // namespace heirloom::connection_manager
+}  // namespace heirloom::http
