@@ -91,7 +91,7 @@ void read_panic_threshold(const Cluster::CommonLbConfig& message, const Path& pa
 void read_keepalive(const envoy::config::core::v3::TcpKeepalive& message, const Path& path, ClusterConfig& config,
                     Problems& problems) {
     constexpr uint32_t kMostProbes = 127, kMostSeconds = 32767;
-    ClusterConfig::TcpKeepalive& read = config.tcp_keepalive.emplace();
+    ClusterConfig::TcpKeepalive read;
     const auto check = [&](bool there, uint32_t value, uint32_t most, const char* name) {
         if (there && (value == 0 || value > most))
             problems.error(path.field(name), "must be from 1 to " + std::to_string(most));
@@ -102,6 +102,7 @@ void read_keepalive(const envoy::config::core::v3::TcpKeepalive& message, const 
     read.time = check(message.has_keepalive_time(), message.keepalive_time().value(), kMostSeconds, "keepalive_time");
     read.interval = check(message.has_keepalive_interval(), message.keepalive_interval().value(), kMostSeconds,
                           "keepalive_interval");
+    config.tcp_keepalive = read;
 }
 
 void read_upstream_http(const UpstreamHttpProtocolOptions& message, const Path& path, ClusterConfig& config,
