@@ -88,11 +88,11 @@ TEST_CASE_FIXTURE(MirrorFixture, "who does not take the copy loses it; the reque
     };
     server.peers[0]->answered = server.peers[0]->received.size();
     RecordedStream& second = client();
-    second.buffered = 1000;
+    second.buffered = 1000;  // the listener's limit does not matter
     second.request("POST", "/", false);
-    second.body(std::string(900, 'a'), false);
+    second.body(std::string(900'000, 'a'), false);
     CHECK(stat("retry_or_shadow_abandoned") == 0);
-    second.body(std::string(900, 'a'), true);
+    second.body(std::string(900'000, 'a'), true);
     CHECK(stat("retry_or_shadow_abandoned") == 1);
     CHECK(second.pauses == 0);
     finish(second);

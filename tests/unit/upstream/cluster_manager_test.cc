@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(LoopFixture, "many endpoints change at once: workers get the l
     std::vector<shm::SocketAddress> addresses(40, server.address());
     auto cluster = cluster_of("a", addresses);
     auto check = std::make_shared<config::HealthCheckConfig>();
-    check->timeout = std::chrono::milliseconds(4000);
+    check->timeout = std::chrono::milliseconds(30'000);
     check->interval = check->no_traffic_interval = check->no_traffic_healthy_interval = check->healthy_edge_interval =
         std::chrono::milliseconds(60'000);
     config::HttpCheckConfig http;
