@@ -25,11 +25,13 @@ def attempt(fields, body=None, trailers=None):
     """Sends a request; True when the proxy let it through."""
     raw = Raw()
     end = END_STREAM if body is None and trailers is None else 0
-    raw.send(frame(HEADERS, END_HEADERS | end, 1, header_block(fields)))
+    # At once: else a head that says it has no body could be answered before what is wrong comes.
+    request = frame(HEADERS, END_HEADERS | end, 1, header_block(fields))
     if body is not None:
-        raw.send(frame(DATA, END_STREAM if trailers is None else 0, 1, body))
+        request += frame(DATA, END_STREAM if trailers is None else 0, 1, body)
     if trailers is not None:
-        raw.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, header_block(trailers)))
+        request += frame(HEADERS, END_HEADERS | END_STREAM, 1, header_block(trailers))
+    raw.send(request)
     while True:
         kind, _, stream, payload = raw.read_frame()
         if kind == GOAWAY or (kind == RST_STREAM and stream == 1):
