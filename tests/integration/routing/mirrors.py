@@ -90,12 +90,12 @@ copies = Upstream(answer(b''))
 small = config(cluster('up', upstream.port), cluster('copies', copies.port), routes=[route('/', **to('copies'))])
 small['static_resources']['listeners'][0]['per_connection_buffer_limit_bytes'] = 32768
 proxy = Proxy(small, '--concurrency', '1')
-for _ in range(5):
-    copies.close_connections()
-    proxy.wait_stat('cluster.copies.upstream_cx_active', 0)
+for number in range(1, 6):
     with Client(proxy.port) as client:
         expect(client.request('/', 'POST', body=b'x' * 300_000).status, 200)
-wait_for('the copies', lambda: [len(request.body) for request in copies.requests] == [300_000] * 5)
+    wait_for('the copy', lambda: [len(request.body) for request in copies.requests] == [300_000] * number)
+    copies.close_connections()
+    proxy.wait_stat('cluster.copies.upstream_cx_active', 0)
 expect(proxy.stat('cluster.up.retry_or_shadow_abandoned'), 0)
 proxy.end()
 
