@@ -23,8 +23,8 @@ ports = proxy.listener_ports()
 start = pss_kib()
 # What one read may bring beyond the limit; over HTTP/2 a limit for the stream and one for its connection, or a window. The rest is
 # heads, and blocks that are not full. Memory stays with the process: the smaller ones first.
-HTTP1 = (LIMIT + 65536) / 1024 + 64
-HTTP2 = (2 * (LIMIT + 65536) + WINDOW) / 1024 + 64
+HTTP1 = (LIMIT + 65536) / 1024 + 112
+HTTP2 = (2 * (LIMIT + 65536) + WINDOW) / 1024 + 112
 for send, kind, streams, most in ((ends.download, 'pours', 0, HTTP1), (ends.upload, 'stalls', 0, HTTP1), (ends.download, 'pours', 1, HTTP2),
                                   (ends.download, 'pours', PEERS, HTTP2), (ends.upload, 'stalls', PEERS, HTTP2),
                                   (ends.upload, 'stalls-http2', 0, HTTP2)):
