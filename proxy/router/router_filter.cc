@@ -155,11 +155,17 @@ void RouterFilter::start_attempt(bool fresh) {
     const upstream::Acquired acquired = tunnel_ == Tunnel::connect && action_->connect
                                             ? acquire_raw(needs)
                                             : cluster_->acquire(endpoint_, *this, *this, needs);
-    // Not sooner: a copy must not take the last place of the request itself.
+    if (!acquired.failure) {
+        ticket_ = acquired.ticket;
+        encoder_ = acquired.encoder;
+        transport_ = acquired.transport;
+    }
+    // Not sooner: a copy must not take the last place of the request itself. It may share its connection, and end it.
+    const uint32_t attempt = attempt_;
     if (mirrors) start_mirrors(host);
     if (acquired.failure) return attempt_failed(*acquired.failure, {});
-    ticket_ = acquired.ticket;
-    if (acquired.encoder) send_request(*acquired.encoder, *acquired.transport);
+    if (acquired.encoder && encoder_ == acquired.encoder && attempt == attempt_)
+        send_request(*acquired.encoder, *acquired.transport);
 }
 
 // The tunnel ends here.
