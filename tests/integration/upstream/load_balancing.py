@@ -33,7 +33,7 @@ def bodies(path, count, **headers):
 
 for path in ('/ring', '/maglev'):
     homes = {}
-    for user in range(20):
+    for user in range(60):  # where each endpoint lies is chance, for its port is: of so many none misses one
         seen = bodies(path, 4, x_user=f'u{user}')
         expect(len(seen), 1, f'{path} of user {user}: {seen}')
         homes[user] = next(iter(seen))
